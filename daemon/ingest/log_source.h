@@ -1,0 +1,87 @@
+#ifndef DAEMON_INGEST_LOG_SOURCE_H_
+#define DAEMON_INGEST_LOG_SOURCE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "daemon/core/event.h"
+
+namespace keywatch {
+
+// Where a source stands: one entry per stream (a followed file, a feed).
+struct StreamPosition {
+  std::string stream;      // stable name; for files device, inode and hash
+  int64_t position = 0;    // the next byte or record to read
+  std::string attributes;  // the source's own, e.g. path and hash of the head
+};
+struct Cursor {
+  std::vector<StreamPosition> streams;
+};
+
+// One raw entry as the source gave it, without the end of line. Points into
+// the page's `data`, which has at least 64 readable bytes after it (what the
+// JSON parser wants).
+struct Record {
+  absl::string_view bytes;
+  uint32_t stream = 0;   // index into Page::streams
+  int64_t begin = 0;     // position of the record in its stream,
+  int64_t end = 0;       // and of what follows it
+  // The record was longer than the limit: `bytes` is its beginning.
+  bool truncated = false;
+};
+
+// A stretch in which records were lost, as far as the source can tell.
+struct SourceGap {
+  std::string reason;      // "rotated away", "cursor expired", "unreachable"
+  EventTime from_ms = kMinEventTime;  // kMinEventTime: unknown
+  EventTime to_ms = kMinEventTime;
+};
+
+// What one Fetch gave.
+struct Page {
+  // Owns the bytes of the records; events keep it alive.
+  std::shared_ptr<const std::string> data;
+  std::vector<Record> records;
+  // Every stream that a record names or whose position changed: the positions
+  // after this page.
+  std::vector<StreamPosition> streams;
+  // Streams that are gone for good and read to their end.
+  std::vector<std::string> ended;
+  std::vector<SourceGap> gaps;
+  // More is there right now: fetch again at once.
+  bool more = false;
+};
+
+// LogSource reads records. No retry, no sleep, no log inside: the pipeline
+// decides when to fetch again. It may keep files open and remember what it has
+// seen, but a new instance given the same cursor goes on in the same place.
+// Thread-compatible, but for Wake.
+class LogSource {
+ public:
+  virtual ~LogSource() = default;
+
+  // Reads what comes after `cursor`; called with the cursor that the last page
+  // led to. An empty page means that nothing is there now. Waits at most until
+  // `deadline` for something to come, and need not wait at all. UNAVAILABLE,
+  // DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED (asked to slow down), UNAUTHENTICATED,
+  // NOT_FOUND and others as the peer failed; nothing is lost by an error.
+  virtual absl::StatusOr<Page> Fetch(const Cursor& cursor,
+                                     absl::Time deadline) = 0;
+
+  // Whether reading again from an earlier cursor gives the same records, byte
+  // for byte. If not, records that wait in the reorder buffer are stored.
+  virtual bool rereadable() const = 0;
+
+  // Least time between two fetches when there is nothing more, and after the
+  // failures so far (backoff with jitter, Retry-After).
+  virtual absl::Duration pause() const = 0;
+};
+
+}  // namespace keywatch
+
+#endif  // DAEMON_INGEST_LOG_SOURCE_H_
