@@ -20,23 +20,23 @@ struct Reject {
   // A stable word: "malformed", "oversized", "no-time", "bad-time", "not-object",
   // "too-deep", ...
   std::string reason;
-  std::string detail;      // for people; scrubbed
-  std::string sample;      // the beginning of the record, scrubbed, valid UTF-8
+  std::string detail;  // for people; scrubbed
+  std::string sample;  // the beginning of the record, scrubbed, valid UTF-8
   uint32_t stream = 0;
   int64_t offset = 0;
 };
 
 // Counted, though an event was made.
 struct DecodeCounts {
-  int64_t invalid_utf8 = 0;     // records with bytes that became U+FFFD
-  int64_t secrets = 0;          // key secrets replaced by fingerprints
-  int64_t values_cut = 0;       // values longer than the bound
+  int64_t invalid_utf8 = 0;  // records with bytes that became U+FFFD
+  int64_t secrets = 0;       // key secrets replaced by fingerprints
+  int64_t values_cut = 0;    // values longer than the bound
 };
 
 // What decides beside the format itself; from the command line of replay.
 struct FormatOverrides {
-  std::string key_field;    // raw path of the key; "" as the format says
-  std::string time_field;   // raw path of the time
+  std::string key_field;   // raw path of the key; "" as the format says
+  std::string time_field;  // raw path of the time
   // Raw path of the event id; "none" turns duplicate detection off.
   std::string id_field;
 };
@@ -46,15 +46,15 @@ struct DecodeLimits {
   int64_t max_record_bytes = 1 << 20;
   uint32_t max_value_bytes = 8 * 1024;
   uint32_t max_depth = 64;
-  uint32_t max_list = 1024;    // elements of one list value
+  uint32_t max_list = 1024;  // elements of one list value
 };
 
-// Decoder turns records into events of one RuleSet: it fills just the slots of
+// RecordDecoder turns records into events of one RuleSet: it fills just the slots of
 // its FieldTable, in one walk over the record. It keeps scratch memory: one
 // per thread.
-class Decoder {
+class RecordDecoder {
  public:
-  virtual ~Decoder() = default;
+  virtual ~RecordDecoder() = default;
   // Adds the record's events (usually one) to `batch`, or a reject. Events
   // point into `page` and the batch; the caller makes the batch keep the page.
   // `keep_raw` stores the scrubbed record in Event::raw.
@@ -89,7 +89,7 @@ class Format {
 
   // Binds the format to the fields of `rules`. `redactor` must outlive the
   // decoder.
-  virtual std::unique_ptr<Decoder> Bind(
+  virtual std::unique_ptr<RecordDecoder> Bind(
       std::shared_ptr<const RuleSet> rules, const Redactor* redactor,
       const DecodeLimits& limits, const FormatOverrides& overrides) const = 0;
 };
