@@ -29,6 +29,10 @@ struct KeyProfile {
   std::string kind;  // restricted, secret, ... ; empty when unknown
   EventTime first_seen_ms = 0;
   EventTime last_seen_ms = 0;
+  // The newest request that succeeded (status below 400) and the newest that was
+  // denied (401, 403): the proof of a roll at both ends. kMinEventTime: none.
+  EventTime last_success_ms = kMinEventTime;
+  EventTime last_denied_ms = kMinEventTime;
   int64_t requests = 0;
   int64_t denied = 0;   // 401 and 403
   int64_t failed = 0;   // all of 400..599
