@@ -16,6 +16,7 @@ _PKG_CONFIG = {
     "gtest": ["gmock", "gtest"],
     "gtest_main": ["gmock_main", "gmock", "gtest"],
     "hyperscan": ["libhs"],
+    "json": ["nlohmann_json"],
     "maxminddb": ["libmaxminddb"],
     "prometheus": ["prometheus-cpp-core"],
     "protobuf": ["protobuf"],

@@ -34,6 +34,7 @@ BUILD_PACKAGES=(
   libxxhash-dev
   libyaml-cpp-dev
   libzstd-dev
+  nlohmann-json3-dev
   pkg-config
   prometheus-cpp-dev
   protobuf-compiler
@@ -133,21 +134,17 @@ install_packages() {
 
 # apt-get install, with no service started and none enabled: the tests run
 # their own servers on their own ports.
-_install_without_starting() {
-  local policy=/usr/sbin/policy-rc.d
-  local placed=0
+_install_without_starting() (
+  policy=/usr/sbin/policy-rc.d
   if [[ ! -e ${policy} ]]; then
+    trap 'rm -f "${policy}"' EXIT
+    trap 'exit 130' INT TERM
     printf '#!/bin/sh\nexit 101\n' >"${policy}"
     chmod +x "${policy}"
-    placed=1
   fi
-  local status=0
+  status=0
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
     --no-install-recommends -o Dpkg::Use-Pty=0 "$@" || status=$?
-  if ((placed)); then
-    rm -f "${policy}"
-  fi
-  local name
   for name in "$@"; do
     case ${name} in
       prometheus | prometheus-alertmanager)
@@ -157,5 +154,5 @@ _install_without_starting() {
         ;;
     esac
   done
-  return "${status}"
-}
+  exit "${status}"
+)
