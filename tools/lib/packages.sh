@@ -4,7 +4,7 @@
 #
 #   install_packages "${BUILD_PACKAGES[@]}"
 #
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 # What `bazel build //...` needs.
 BUILD_PACKAGES=(
@@ -52,6 +52,7 @@ TEST_PACKAGES=(
   prometheus
   prometheus-alertmanager
   python3
+  shellcheck
   sqlite3
   systemd
   zstd
