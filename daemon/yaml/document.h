@@ -60,7 +60,9 @@ class File {
   // Parses `text`. Syntax errors, duplicate keys, keys that are not scalars,
   // aliases that make the tree larger than 1,000,000 nodes and nesting deeper
   // than 100 become errors in `issues`; what could be read is kept. Invalid
-  // UTF-8 and NUL bytes are errors.
+  // UTF-8, control characters, tags other than YAML's own and a second document
+  // without `---` before it are errors. `<<` merges maps as in YAML 1.1. Empty
+  // documents are left out; columns count characters.
   static File Parse(std::string name, absl::string_view text,
                     IssueList* issues);
   // Parses the file at `path`; unreadable or larger than 16 MiB is an issue.
@@ -136,6 +138,9 @@ class MapReader {
   // Every key that was not asked for is an error with the nearest known key as
   // hint.
   void Finish();
+
+  // Every key that was asked for so far.
+  const std::vector<std::string>& asked() const { return asked_; }
 
   const File& file() const { return file_; }
   IssueList* issues() { return issues_; }
