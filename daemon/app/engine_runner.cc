@@ -1,0 +1,351 @@
+#include "daemon/app/engine_runner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/app/alert_builder.h"
+#include "daemon/core/time.h"
+
+namespace keywatch {
+namespace {
+
+// How long a fetch may wait for something to come: a stop waits as long.
+constexpr absl::Duration kFetchWait = absl::Milliseconds(200);
+constexpr absl::Duration kFirstCommitRetry = absl::Milliseconds(100);
+constexpr absl::Duration kMaxCommitRetry = absl::Seconds(5);
+// The engine looks at idle sources this often.
+constexpr absl::Duration kIdleTick = absl::Milliseconds(100);
+
+}  // namespace
+
+// Members are guarded by the runner's `mu_` where said; the worker belongs to
+// the source's thread.
+struct EngineRunner::SourceThread {
+  RunnerSource config;
+  std::unique_ptr<SourceWorker> worker;
+  std::thread thread;
+
+  // Guarded by the runner's mu_.
+  absl::optional<DecodedPage> page;
+  bool taken = true;                  // the mailbox is free
+  absl::Time caught_up;               // begin of the last empty fetch
+  absl::Time last_data;               // when something came last
+  absl::Time last_success;
+  std::string error;
+  int64_t errors = 0;
+  DecodeCounts decode;
+};
+
+EngineRunner::EngineRunner(std::shared_ptr<const RuleSet> rules,
+                           Options options, Store* store, Clock* clock,
+                           Log* log)
+    : rules_(std::move(rules)),
+      options_(std::move(options)),
+      store_(store),
+      clock_(clock),
+      log_(log) {}
+
+absl::StatusOr<std::unique_ptr<EngineRunner>> EngineRunner::Start(
+    std::shared_ptr<const RuleSet> rules, std::vector<RunnerSource> sources,
+    Options options, Store* store, Clock* clock, const Redactor* redactor,
+    Log* log) {
+  std::unique_ptr<EngineRunner> runner(
+      new EngineRunner(rules, std::move(options), store, clock, log));
+
+  std::vector<PipelineSource> specs;
+  for (const RunnerSource& source : sources) specs.push_back(source.spec);
+  Pipeline::Options pipeline_options;
+  pipeline_options.seen_seed = runner->options_.seen_seed;
+  pipeline_options.max_seen_ids = runner->options_.max_seen_ids;
+  pipeline_options.max_profiles = runner->options_.max_profiles;
+  pipeline_options.load_profile =
+      [store](const KeyId& key) -> absl::optional<KeyProfile> {
+    absl::StatusOr<KeyProfile> profile = store->GetKey(key);
+    if (!profile.ok()) return absl::nullopt;
+    return *std::move(profile);
+  };
+  runner->pipeline_ = std::make_unique<Pipeline>(
+      rules, std::move(specs), std::move(pipeline_options));
+
+  absl::flat_hash_set<std::string> dropped;
+  int64_t unreadable = 0;
+  std::vector<std::string> owners;
+  Engine& engine = runner->pipeline_->engine();
+  absl::flat_hash_set<std::string> kept;
+  absl::StatusOr<PartitionState> state = store->OpenPartition(
+      runner->options_.partition, runner->options_.owner,
+      [&](const StateRow& row) {
+        const absl::Status status =
+            engine.RestoreRow(row.owner, row.group, row.blob);
+        if (status.ok()) {
+          kept.insert(row.owner);
+        } else if (absl::IsNotFound(status)) {
+          dropped.insert(row.owner);
+        } else {
+          ++unreadable;
+        }
+      });
+  if (!state.ok()) return state.status();
+  if (unreadable > 0) {
+    return absl::DataLossError(
+        absl::StrCat(unreadable,
+                     " rows of engine state cannot be read; the database was "
+                     "written by another version or is damaged. Restore a "
+                     "backup, or move the state directory away to start anew"));
+  }
+  runner->epoch_ = state->epoch;
+  if (!dropped.empty()) {
+    owners.assign(kept.begin(), kept.end());
+    absl::Status erased = store->EraseStateExcept(runner->options_.partition,
+                                                  state->epoch, owners);
+    if (!erased.ok()) return erased;
+    log->Info("dropped the state of ", dropped.size(),
+              " rules that are gone or whose meaning changed");
+  }
+  runner->pipeline_->RestorePartition(*state);
+
+  const absl::Time now = clock->Now();
+  for (size_t i = 0; i < sources.size(); ++i) {
+    auto thread = std::make_unique<SourceThread>();
+    thread->config = std::move(sources[i]);
+    thread->caught_up = absl::InfinitePast();
+    thread->last_data = now;
+    thread->last_success = now;
+    const SourceId& id = thread->config.spec.id;
+    std::vector<StreamCursor> cursors;
+    for (const StreamCursor& cursor : state->cursors) {
+      if (cursor.source == id) cursors.push_back(cursor);
+    }
+    SourceWorker::Options worker_options;
+    worker_options.index = static_cast<uint32_t>(i);
+    worker_options.id = id;
+    worker_options.keep_raw = !thread->config.spec.rereadable;
+    worker_options.limits = thread->config.limits;
+    thread->worker = std::make_unique<SourceWorker>(
+        std::move(worker_options), thread->config.open(),
+        *thread->config.format, rules, redactor, cursors);
+    auto batch = std::make_shared<EventBatch>();
+    for (const PendingRecord& record : state->pending) {
+      if (record.source == id) {
+        thread->worker->DecodePending(record.record, batch.get());
+      }
+    }
+    runner->pipeline_->RestorePending(static_cast<uint32_t>(i), batch);
+    runner->sources_.push_back(std::move(thread));
+  }
+  runner->Publish();
+
+  for (auto& source : runner->sources_) {
+    SourceThread* thread = source.get();
+    thread->thread =
+        std::thread([r = runner.get(), thread] { r->RunSource(thread); });
+  }
+  runner->engine_thread_ = std::thread([r = runner.get()] { r->RunEngine(); });
+  return runner;
+}
+
+EngineRunner::~EngineRunner() { Stop(); }
+
+void EngineRunner::Stop() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (stopped_) return;
+    stopped_ = true;
+    stopping_ = true;
+    work_ = true;
+  }
+  for (auto& source : sources_) {
+    if (source->thread.joinable()) source->thread.join();
+  }
+  if (engine_thread_.joinable()) engine_thread_.join();
+}
+
+void EngineRunner::RunSource(SourceThread* source) {
+  SourceWorker& worker = *source->worker;
+  bool failing = false;
+  while (true) {
+    {
+      absl::MutexLock lock(&mu_);
+      // The page before must have been taken: nothing piles up here.
+      auto ready = [this, source]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+        return stopping_ || source->taken;
+      };
+      mu_.Await(absl::Condition(&ready));
+      if (stopping_) return;
+    }
+    const absl::Time begin = clock_->Now();
+    absl::StatusOr<DecodedPage> page = worker.Next(begin + kFetchWait);
+    const bool empty = page.ok() && page->records == 0 &&
+                       page->batch->size() == 0 && page->streams.empty() &&
+                       page->ended.empty() && page->gaps.empty();
+    if (!page.ok() && options_.on_source_error) {
+      options_.on_source_error(worker.id(), page.status());
+    }
+    if (!page.ok() && !failing) {
+      log_->Warning("source ", worker.id().str(), ": ",
+                    page.status().ToString());
+    } else if (page.ok() && failing) {
+      log_->Info("source ", worker.id().str(), ": reads again");
+    }
+    failing = !page.ok();
+
+    absl::MutexLock lock(&mu_);
+    source->decode = worker.decode_counts();
+    if (!page.ok()) {
+      source->error = page.status().ToString();
+      ++source->errors;
+    } else {
+      source->error.clear();
+      source->last_success = begin;
+      if (!page->more) source->caught_up = begin;
+      if (!empty) {
+        source->last_data = begin;
+        source->page = *std::move(page);
+        source->taken = false;
+        work_ = true;
+        continue;
+      }
+    }
+    clock_->SleepOrWake(&mu_, &stopping_, worker.source().pause());
+  }
+}
+
+void EngineRunner::RunEngine() {
+  absl::Time next_commit = clock_->Now() + options_.checkpoint_interval;
+  while (true) {
+    bool stopping;
+    {
+      absl::MutexLock lock(&mu_);
+      const absl::Duration wait = std::max(
+          absl::ZeroDuration(), std::min(kIdleTick, next_commit - clock_->Now()));
+      if (!work_) clock_->SleepOrWake(&mu_, &work_, wait);
+      work_ = false;
+      stopping = stopping_;
+    }
+    TakePages();
+    AdvanceIdleSources();
+    pipeline_->Release();
+    const absl::Time now = clock_->Now();
+    if (pipeline_->WantsCommit() ||
+        (now >= next_commit && pipeline_->dirty()) || stopping) {
+      if (!Commit()) return;
+    }
+    if (now >= next_commit) next_commit = now + options_.checkpoint_interval;
+    Publish();
+    if (stopping) return;
+  }
+}
+
+bool EngineRunner::TakePages() {
+  bool any = false;
+  for (auto& source : sources_) {
+    absl::optional<DecodedPage> page;
+    {
+      absl::MutexLock lock(&mu_);
+      page.swap(source->page);
+      // The source reads its next page while this one is observed.
+      source->taken = true;
+    }
+    if (page) {
+      any = true;
+      pipeline_->Take(*std::move(page));
+    }
+  }
+  return any;
+}
+
+void EngineRunner::AdvanceIdleSources() {
+  const absl::Time now = clock_->Now();
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    const SourceThread& source = *sources_[i];
+    absl::Time until = absl::InfinitePast();
+    {
+      absl::MutexLock lock(&mu_);
+      if (source.page) continue;
+      if (source.error.empty()) {
+        if (now - source.last_data >= source.config.idle_timeout) {
+          until = source.caught_up;
+        }
+      } else if (now - source.last_success >= source.config.max_silence) {
+        until = now;
+      }
+    }
+    if (until != absl::InfinitePast()) {
+      pipeline_->AdvanceIdle(static_cast<uint32_t>(i), ToEventTime(until));
+    }
+  }
+}
+
+bool EngineRunner::Commit() {
+  const absl::Time begin = clock_->Now();
+  const CheckpointBatch batch = pipeline_->TakeCheckpoint(
+      [this](const Detection& detection) {
+        return BuildAlert(*rules_, detection, options_.default_notify);
+      },
+      ToEventTime(begin));
+  absl::Duration retry = kFirstCommitRetry;
+  bool failed = false;
+  while (true) {
+    const absl::Status status =
+        store_->Checkpoint(options_.partition, epoch_, batch);
+    absl::MutexLock lock(&mu_);
+    if (status.ok()) {
+      if (failed) log_->Info("commits work again");
+      status_.commit_error.clear();
+      status_.last_commit = clock_->Now();
+      break;
+    }
+    if (options_.on_commit_failure) options_.on_commit_failure(status);
+    status_.commit_error = status.ToString();
+    if (absl::IsAborted(status)) {
+      status_.fenced = true;
+      stopping_ = true;
+      log_->Error("another process took over this state; this one has stopped "
+                  "and written nothing since: ",
+                  status.ToString());
+      return false;
+    }
+    if (!failed) {
+      log_->Error("commit failed, reading stops until it works: ",
+                  status.ToString());
+    }
+    failed = true;
+    if (stopping_) {
+      log_->Error("stopping with an uncommitted page; it is read again at the "
+                  "next start");
+      return false;
+    }
+    clock_->SleepOrWake(&mu_, &stopping_, retry);
+    retry = std::min(retry * 2, kMaxCommitRetry);
+  }
+  if (options_.on_commit) options_.on_commit(batch, clock_->Now() - begin);
+  return true;
+}
+
+void EngineRunner::Publish() {
+  absl::MutexLock lock(&mu_);
+  status_.watermark_ms = pipeline_->watermark();
+  status_.waiting = pipeline_->waiting();
+  status_.engine = pipeline_->stats();
+  status_.sources.resize(sources_.size());
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    const SourceThread& source = *sources_[i];
+    SourceStatus& out = status_.sources[i];
+    out.id = source.config.spec.id;
+    out.totals = pipeline_->totals(static_cast<uint32_t>(i));
+    out.newest_ms = pipeline_->newest(static_cast<uint32_t>(i));
+    out.error = source.error;
+    out.errors = source.errors;
+    out.last_success = source.last_success;
+    out.decode = source.decode;
+  }
+}
+
+RunnerStatus EngineRunner::status() const {
+  absl::MutexLock lock(&mu_);
+  return status_;
+}
+
+}  // namespace keywatch

@@ -1,0 +1,348 @@
+#include "daemon/app/pipeline.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace keywatch {
+namespace {
+
+// A commit is due after so many events even when no alert opened: it bounds
+// what a restart must do again.
+constexpr int64_t kMaxObservedPerCheckpoint = 100'000;
+constexpr size_t kMaxRejectSamples = 64;
+
+}  // namespace
+
+Pipeline::Pipeline(std::shared_ptr<const RuleSet> rules,
+                   std::vector<PipelineSource> sources, Options options)
+    : rules_(std::move(rules)),
+      options_(std::move(options)),
+      engine_(Engine::Create(rules_)) {
+  if (options_.key_profiles) {
+    profiler_ = std::make_unique<KeyProfiler>(rules_, options_.max_profiles,
+                                              options_.load_profile);
+  }
+  for (PipelineSource& source : sources) {
+    const int seen_with = source.seen_with;
+    sources_.emplace_back(std::move(source));
+    Source& added = sources_.back();
+    added.seen = seen_with >= 0
+                     ? sources_[seen_with].seen
+                     : std::make_shared<SeenIds>(
+                           absl::ToInt64Milliseconds(added.spec.dedup_horizon) +
+                               added.lateness_ms,
+                           options_.max_seen_ids);
+    sources_.back().totals.source = sources_.back().spec.id;
+    sources_.back().committed.source = sources_.back().spec.id;
+  }
+}
+
+void Pipeline::RestorePartition(const PartitionState& state) {
+  watermark_ = state.watermark_ms;
+  restored_watermark_ = state.watermark_ms;
+  for (Source& source : sources_) {
+    // What was newer is read again and moves it forward; see the class comment.
+    source.watermark = state.watermark_ms;
+    for (const auto& [id, hashes] : state.seen_ids) {
+      if (id != source.spec.id) continue;
+      for (uint64_t hash : hashes) source.seen->Insert(hash, watermark_);
+    }
+  }
+  engine_->FinishRestore(state.watermark_ms);
+}
+
+void Pipeline::RestorePending(uint32_t index,
+                              std::shared_ptr<const EventBatch> batch) {
+  Source& source = sources_[index];
+  for (size_t i = 0; i < batch->size(); ++i) {
+    const Event& event = batch->at(i);
+    source.stored_pending.emplace(event.id);
+    if (source.spec.dedup && !event.id_is_position) {
+      source.seen->Insert(SeenIds::Hash(event.id, options_.seen_seed),
+                         event.time_ms);
+    }
+    source.newest = std::max(source.newest, event.time_ms);
+    buffer_.Push(&event, batch);
+  }
+}
+
+void Pipeline::Take(DecodedPage page) {
+  Source& source = sources_[page.source];
+  for (DecodedPage::Stream& stream : page.streams) {
+    if (source.streams.size() <= stream.index) {
+      source.streams.resize(stream.index + 1);
+    }
+    Stream& known = source.streams[stream.index];
+    known.name = std::move(stream.name);
+    known.read = stream.position;
+    known.attributes = std::move(stream.attributes);
+    known.changed = true;
+    known.known = true;
+    dirty_ = true;
+  }
+  for (std::string& ended : page.ended) {
+    source.ended.push_back(std::move(ended));
+    dirty_ = true;
+  }
+  source.totals.records += page.records;
+  for (Reject& reject : page.rejects) {
+    ++source.totals.rejected;
+    ++source.rejects[reject.reason];
+    dirty_ = true;
+    if (reject_samples_.size() < kMaxRejectSamples) {
+      RejectSample sample;
+      sample.source = source.spec.id;
+      sample.reason = std::move(reject.reason);
+      sample.stream = source.streams.size() > reject.stream
+                          ? source.streams[reject.stream].name
+                          : "";
+      sample.offset = reject.offset;
+      sample.text = std::move(reject.sample);
+      reject_samples_.push_back(std::move(sample));
+    }
+  }
+  for (const SourceGap& gap : page.gaps) {
+    // The end of a gap whose times nobody knows is where we are now.
+    gaps_.push_back({source.spec.id,
+                     gap.from_ms == kMinEventTime ? source.newest : gap.from_ms,
+                     gap.to_ms == kMinEventTime ? source.newest : gap.to_ms,
+                     gap.reason});
+    dirty_ = true;
+  }
+  const size_t count = page.batch->size();
+  for (size_t i = 0; i < count; ++i) {
+    TakeEvent(source, page.batch->at(i), page.batch);
+  }
+}
+
+void Pipeline::TakeEvent(Source& source, const Event& event,
+                         const std::shared_ptr<EventBatch>& batch) {
+  if (event.reread && event.time_ms <= restored_watermark_) return;
+  if (source.spec.dedup && !event.id_is_position &&
+      !source.seen->Insert(SeenIds::Hash(event.id, options_.seen_seed),
+                           event.time_ms)) {
+    if (!event.reread) ++source.totals.duplicates;
+    return;
+  }
+  if (!event.reread) ++source.totals.events;
+  if (event.time_ms <= watermark_) {
+    if (!event.reread) ++source.totals.late;
+    // Everything up to the watermark comes first, whatever the page.
+    Release();
+    engine_->ObserveLate(event);
+    if (profiler_) profiler_->Observe(event);
+    if (options_.on_event) options_.on_event(event);
+    Processed(event);
+  } else if (!options_.only_matched || !event.matches.empty()) {
+    buffer_.Push(&event, batch);
+  }
+  if (event.time_ms > source.newest) {
+    source.newest = event.time_ms;
+    // Another event of the very same instant may still come.
+    const EventTime watermark = source.newest - source.lateness_ms - 1;
+    if (watermark > source.watermark) {
+      source.watermark = watermark;
+      MoveWatermark();
+    }
+  }
+}
+
+void Pipeline::MoveWatermark() {
+  EventTime least = kMaxEventTime;
+  for (const Source& source : sources_) {
+    least = std::min(least, source.watermark);
+  }
+  if (least == kMaxEventTime) least = newest();
+  watermark_ = std::max(watermark_, least);
+}
+
+EventTime Pipeline::newest() const {
+  EventTime newest = kMinEventTime;
+  for (const Source& source : sources_) {
+    newest = std::max(newest, source.newest);
+  }
+  return newest;
+}
+
+void Pipeline::AdvanceIdle(uint32_t index, EventTime now) {
+  Source& source = sources_[index];
+  const EventTime watermark = now - source.lateness_ms - 1;
+  if (watermark <= source.watermark) return;
+  source.watermark = watermark;
+  MoveWatermark();
+}
+
+void Pipeline::Finish(uint32_t index) {
+  sources_[index].watermark = kMaxEventTime;
+  MoveWatermark();
+}
+
+void Pipeline::Release() {
+  if (watermark_ == kMinEventTime) return;
+  buffer_.Release(watermark_,
+                  [this](const Event& event) { ObserveInOrder(event); });
+  engine_->AdvanceTo(watermark_);
+  for (Source& source : sources_) source.seen->AdvanceTo(watermark_);
+}
+
+void Pipeline::ReleaseAll(EventTime end) {
+  watermark_ = std::max(watermark_, newest());
+  Release();
+  if (end > watermark_) {
+    watermark_ = end;
+    engine_->AdvanceTo(end);
+  }
+}
+
+void Pipeline::ObserveInOrder(const Event& event) {
+  engine_->Observe(event);
+  if (profiler_) profiler_->Observe(event);
+  if (options_.on_event) options_.on_event(event);
+  Processed(event);
+}
+
+void Pipeline::Processed(const Event& event) {
+  ++observed_since_checkpoint_;
+  dirty_ = true;
+  Source& source = sources_[event.source];
+  if (!source.spec.dedup || event.id_is_position || options_.only_matched) {
+    return;
+  }
+  source.processed.push_back(SeenIds::Hash(event.id, options_.seen_seed));
+  source.processed_newest = std::max(source.processed_newest, event.time_ms);
+}
+
+bool Pipeline::WantsCommit() const {
+  return engine_->HasOpened() ||
+         observed_since_checkpoint_ >= kMaxObservedPerCheckpoint;
+}
+
+CheckpointBatch Pipeline::TakeCheckpoint(
+    const std::function<AlertUpsert(const Detection&)>& to_alert,
+    int64_t now_ms) {
+  Release();
+  CheckpointBatch out;
+  out.watermark_ms = watermark_;
+  out.now_ms = now_ms;
+  CollectCursors(&out);
+  CollectPending(&out);
+  for (StateChange& change : engine_->TakeDirtyState()) {
+    out.state.push_back({std::move(change.owner), std::move(change.group),
+                         std::move(change.blob), change.erased});
+  }
+  for (const Detection& detection : engine_->TakeDetections()) {
+    out.alerts.push_back(to_alert(detection));
+  }
+  if (profiler_) out.profiles = profiler_->TakeChanged();
+  out.reject_samples.swap(reject_samples_);
+  for (RejectSample& sample : out.reject_samples) sample.at_ms = watermark_;
+  out.gaps.swap(gaps_);
+  for (Source& source : sources_) {
+    for (const auto& [reason, count] : source.rejects) {
+      out.rejects.push_back({source.spec.id, reason, count});
+    }
+    source.rejects.clear();
+    SourceTotals delta = source.totals;
+    delta.records -= source.committed.records;
+    delta.events -= source.committed.events;
+    delta.late -= source.committed.late;
+    delta.duplicates -= source.committed.duplicates;
+    delta.rejected -= source.committed.rejected;
+    delta.newest_event_ms = source.newest;
+    source.committed = source.totals;
+    out.totals.push_back(delta);
+    if (!source.processed.empty()) {
+      out.seen_until_ms = std::max(
+          out.seen_until_ms,
+          source.processed_newest +
+              absl::ToInt64Milliseconds(source.spec.dedup_horizon));
+      out.seen_ids.emplace_back(source.spec.id, std::move(source.processed));
+      source.processed.clear();
+    }
+  }
+  observed_since_checkpoint_ = 0;
+  dirty_ = false;
+  return out;
+}
+
+void Pipeline::CollectCursors(CheckpointBatch* out) {
+  // The oldest waiting record of every stream.
+  std::vector<std::vector<int64_t>> waiting(sources_.size());
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    waiting[i].assign(sources_[i].streams.size(), INT64_MAX);
+  }
+  buffer_.ForEach([&](const Event& event) {
+    if (!sources_[event.source].spec.rereadable) return;
+    int64_t& oldest = waiting[event.source][event.stream];
+    oldest = std::min(oldest, event.begin);
+  });
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    Source& source = sources_[i];
+    for (size_t j = 0; j < source.streams.size(); ++j) {
+      Stream& stream = source.streams[j];
+      const bool waits = waiting[i][j] != INT64_MAX;
+      const auto ended =
+          std::find(source.ended.begin(), source.ended.end(), stream.name);
+      const bool ends = ended != source.ended.end() && !waits;
+      if (!stream.known ||
+          (!stream.changed && !stream.waits && !waits && !ends)) {
+        continue;
+      }
+      StreamCursor cursor;
+      cursor.source = source.spec.id;
+      cursor.stream = stream.name;
+      cursor.position = waits ? waiting[i][j] : stream.read;
+      cursor.read = stream.read;
+      cursor.attributes = stream.attributes;
+      if (ends) {
+        cursor.ended = true;
+        source.ended.erase(ended);
+        stream.known = false;
+      }
+      stream.changed = false;
+      stream.waits = waits;
+      out->cursors.push_back(std::move(cursor));
+    }
+    // Streams of an earlier run that ended before anything was read of them.
+    for (auto it = source.ended.begin(); it != source.ended.end();) {
+      const bool known = std::any_of(
+          source.streams.begin(), source.streams.end(),
+          [&](const Stream& s) { return s.known && s.name == *it; });
+      if (known) {
+        ++it;
+        continue;
+      }
+      StreamCursor cursor;
+      cursor.source = source.spec.id;
+      cursor.stream = *it;
+      cursor.ended = true;
+      out->cursors.push_back(std::move(cursor));
+      it = source.ended.erase(it);
+    }
+  }
+}
+
+void Pipeline::CollectPending(CheckpointBatch* out) {
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    Source& source = sources_[i];
+    if (source.spec.rereadable) continue;
+    absl::flat_hash_set<std::string> now;
+    buffer_.ForEach([&](const Event& event) {
+      if (event.source != i) return;
+      std::string id(event.id);
+      if (!source.stored_pending.contains(id)) {
+        out->pending.push_back(
+            {source.spec.id, id, std::string(event.raw), false});
+      }
+      now.insert(std::move(id));
+    });
+    for (const std::string& id : source.stored_pending) {
+      if (!now.contains(id)) {
+        out->pending.push_back({source.spec.id, id, "", true});
+      }
+    }
+    source.stored_pending = std::move(now);
+  }
+}
+
+}  // namespace keywatch

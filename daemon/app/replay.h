@@ -1,0 +1,44 @@
+#ifndef DAEMON_APP_REPLAY_H_
+#define DAEMON_APP_REPLAY_H_
+
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "daemon/core/clock.h"
+
+namespace keywatch {
+
+// `keywatch replay`: the daemon's own data path over log files, in virtual
+// time and without a store.
+struct ReplayOptions {
+  std::vector<std::string> rules;  // files and directories
+  std::vector<std::string> logs;   // files; "-" is standard input
+  // A shipped format's name, a format file, or empty: what the first record
+  // looks like.
+  std::string format;
+  std::string key_field;
+  std::string time_field;
+  std::string dedup_field;  // "none": take every record
+  absl::Duration lateness = absl::Minutes(1);
+  bool ignore_logsource = false;
+  // A line for every matching event and detection rule instead of alerts.
+  bool matches = false;
+  // Refused rules end the run instead of being left out.
+  bool strict = false;
+  std::string stats_file;  // "" writes none
+  bool progress = false;
+};
+
+// Writes one JSON line per alert episode (or per match) to `out`, in order of
+// first fire; messages and progress to `err`. Gives the exit code: 0 done,
+// also when alerts fired; 1 when a log could not be read; 2 for a wrong
+// option; 3 when rules or format were refused. `clock` measures the run time
+// only.
+int RunReplay(const ReplayOptions& options, Clock* clock, std::ostream& out,
+              std::ostream& err);
+
+}  // namespace keywatch
+
+#endif  // DAEMON_APP_REPLAY_H_
