@@ -33,6 +33,8 @@ struct DecodeCounts {
   int64_t values_cut = 0;    // values longer than the bound
 };
 
+class Enricher;
+
 // What decides beside the format itself; from the command line of replay.
 struct FormatOverrides {
   std::string key_field;   // raw path of the key; "" as the format says
@@ -84,15 +86,24 @@ class Format {
   virtual const std::string& name() const = 0;
   // As declared; what rules' logsource is compared with.
   virtual const LogSourceSpec& logsource() const = 0;
+  // How its records are cut out of a source's bytes.
+  virtual const Framing& framing() const = 0;
   // The normalised fields that it gives, for `rules check`.
   virtual std::vector<std::string> field_names() const = 0;
 
-  // Binds the format to the fields of `rules`. `redactor` must outlive the
-  // decoder.
+  // Binds the format to the fields of `rules`. `redactor` and `enricher` must
+  // outlive the decoder; without an enricher events have the networks and
+  // places that their record names.
   virtual std::unique_ptr<RecordDecoder> Bind(
       std::shared_ptr<const RuleSet> rules, const Redactor* redactor,
-      const DecodeLimits& limits, const FormatOverrides& overrides) const = 0;
+      const DecodeLimits& limits, const FormatOverrides& overrides,
+      const Enricher* enricher = nullptr) const = 0;
 };
+
+// The shipped format that fits a log whose first bytes are `head`: CloudTrail,
+// the combined text format of web servers, or "json", which finds time, id and
+// key by their usual names. Never empty.
+std::string SniffFormat(absl::string_view head);
 
 }  // namespace keywatch
 

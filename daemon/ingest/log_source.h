@@ -28,16 +28,16 @@ struct Cursor {
 // JSON parser wants).
 struct Record {
   absl::string_view bytes;
-  uint32_t stream = 0;   // index into Page::streams
-  int64_t begin = 0;     // position of the record in its stream,
-  int64_t end = 0;       // and of what follows it
+  uint32_t stream = 0;  // index into Page::streams
+  int64_t begin = 0;    // position of the record in its stream,
+  int64_t end = 0;      // and of what follows it
   // The record was longer than the limit: `bytes` is its beginning.
   bool truncated = false;
 };
 
 // A stretch in which records were lost, as far as the source can tell.
 struct SourceGap {
-  std::string reason;      // "rotated away", "cursor expired", "unreachable"
+  std::string reason;  // "rotated away", "cursor expired", "unreachable"
   EventTime from_ms = kMinEventTime;  // kMinEventTime: unknown
   EventTime to_ms = kMinEventTime;
 };
@@ -55,6 +55,20 @@ struct Page {
   std::vector<SourceGap> gaps;
   // More is there right now: fetch again at once.
   bool more = false;
+};
+
+// How the bytes of a source are cut into records; declared by the format.
+struct Framing {
+  enum class Kind {
+    // A record is a line.
+    kLines,
+    // A record is a JSON value: on a line of its own, spread over many lines,
+    // or an element of an array. Which of these, a stream's beginning tells.
+    kJsonValues,
+  };
+  Kind kind = Kind::kLines;
+  // With kJsonValues: `{"<records>": [...]}` holds a record per element.
+  std::string records;
 };
 
 // LogSource reads records. No retry, no sleep, no log inside: the pipeline
@@ -80,6 +94,17 @@ class LogSource {
   // Least time between two fetches when there is nothing more, and after the
   // failures so far (backoff with jitter, Retry-After).
   virtual absl::Duration pause() const = 0;
+
+  // Ends a waiting Fetch early, or the next one that would wait. Any thread.
+  virtual void Wake() {}
+
+  // A file descriptor that turns readable when a Fetch may find something, so
+  // that several sources can be waited for at once; -1 when there is none.
+  virtual int wait_fd() const { return -1; }
+
+  // What stands in the way of a part of the source while the rest goes on: a
+  // file that may not be read. For people; each says what to do.
+  virtual std::vector<std::string> problems() const { return {}; }
 };
 
 }  // namespace keywatch
