@@ -1,5 +1,7 @@
 """Lists the test cases of one `bazel test`, from its build event file.
 
+Usage: test_cases.py EVENTS BUILD_LOG
+
 Prints one line per test case: passed, failed or skipped; its name; its log,
 separated by tabs. A target whose result names no cases counts as one, as does a
 target that did not build, or that failed although none of its cases did.
@@ -43,7 +45,7 @@ def cases_of(path):
     return cases
 
 
-def main(events_path):
+def main(events_path, build_log):
     targets = {}  # label of a test -> did its build succeed
     results = {}  # (label, run, shard) -> event of the last attempt
     with open(events_path, encoding="utf-8") as events:
@@ -82,11 +84,11 @@ def main(events_path):
             reason = result.get("status", "failed").lower()
             lines.append(("failed", label + " (" + reason + ")", log))
     for label in sorted(set(targets) - seen):
-        lines.append(("failed", label + " (did not build or run)", "build.log"))
+        lines.append(("failed", label + " (did not build or run)", build_log))
 
     for line in lines:
         print("\t".join(line))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2])
