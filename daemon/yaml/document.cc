@@ -13,6 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "daemon/core/utf8.h"
 #include "daemon/yaml/tree_builder.h"
 
 namespace keywatch {
@@ -21,34 +22,6 @@ namespace {
 
 constexpr size_t kMaxFileBytes = 16 * 1024 * 1024;
 constexpr char kByteOrderMark[] = "\xef\xbb\xbf";
-
-// The length of the valid UTF-8 sequence at the front of `text`, or 0.
-size_t SequenceLength(absl::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const auto continues = [&](size_t from, size_t n) {
-    if (text.size() < n) return false;
-    for (size_t i = from; i < n; ++i) {
-      if ((byte(i) & 0xc0) != 0x80) return false;
-    }
-    return true;
-  };
-  const uint8_t lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xc2 && lead <= 0xdf) return continues(1, 2) ? 2 : 0;
-  if (lead >= 0xe0 && lead <= 0xef) {
-    if (!continues(1, 3)) return 0;
-    if (lead == 0xe0 && byte(1) < 0xa0) return 0;
-    if (lead == 0xed && byte(1) > 0x9f) return 0;  // surrogates
-    return 3;
-  }
-  if (lead >= 0xf0 && lead <= 0xf4) {
-    if (!continues(1, 4)) return 0;
-    if (lead == 0xf0 && byte(1) < 0x90) return 0;
-    if (lead == 0xf4 && byte(1) > 0x8f) return 0;
-    return 4;
-  }
-  return 0;
-}
 
 // Finds the first byte that no YAML may contain. yaml-cpp takes some of the
 // control characters for its own marks (0x04 ends its input).
@@ -64,7 +37,7 @@ bool FindBadByte(absl::string_view text, size_t* position, bool* control) {
       ++i;
       continue;
     }
-    const size_t length = SequenceLength(text.substr(i));
+    const size_t length = Utf8CharLength(text.substr(i));
     if (c < 0x80 || length == 0) {
       *position = i;
       *control = c < 0x80;

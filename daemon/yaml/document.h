@@ -40,9 +40,7 @@ struct Node {
   int column = 0;
 
   bool is_null() const { return kind == Kind::kNull; }
-  bool is_scalar() const {
-    return kind != Kind::kList && kind != Kind::kMap;
-  }
+  bool is_scalar() const { return kind != Kind::kList && kind != Kind::kMap; }
   bool is_list() const { return kind == Kind::kList; }
   bool is_map() const { return kind == Kind::kMap; }
   // The value of `key` in a map, or nullptr.

@@ -10,6 +10,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/yaml/scalar.h"
+#include "daemon/yaml/source_text.h"
+#include "daemon/yaml/syntax_error.h"
 #include "yaml-cpp/eventhandler.h"
 #include "yaml-cpp/exceptions.h"
 #include "yaml-cpp/parser.h"
@@ -95,7 +97,9 @@ class Builder : public YAML::EventHandler {
     root_ = Node();
     // yaml-cpp takes whatever stands after a complete document for the next
     // one, also without the marker between them.
-    if (documents_seen_++ > 0 && !StartsDocument(mark)) {
+    const absl::string_view rest = TextAt(mark);
+    if (documents_seen_++ > 0 && !rest.empty() &&
+        !DocumentMayBegin(text_, text_.size() - rest.size())) {
       Fail(mark, "syntax", "this does not belong to the document above it",
            "check the indentation, or separate documents with ---");
     }
@@ -107,8 +111,9 @@ class Builder : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     Node node = NewNode(mark);
-    node.text = NullTextAt(mark.pos);
-    if (node.text.empty() && !stack_.empty() && stack_.back().has_key) {
+    const bool has_key = !stack_.empty() && stack_.back().has_key;
+    node.text = std::string(WrittenNull(TextAt(mark), has_key));
+    if (node.text.empty() && has_key) {
       // yaml-cpp gives the place of the next token.
       node.line = stack_.back().key.line;
       node.column = stack_.back().key.column;
@@ -135,7 +140,10 @@ class Builder : public YAML::EventHandler {
     } else if (tag == "!" || tag == "tag:yaml.org,2002:str") {
       node.kind = Node::Kind::kString;
       node.quoted = true;
-      CheckClosed(mark);
+      if (!QuoteIsClosed(TextAt(mark))) {
+        Fail(mark, "syntax", "the quoted text is not closed",
+             "the closing quote is missing");
+      }
     } else {
       ResolveTagged(tag, mark, &node);
     }
@@ -205,70 +213,10 @@ class Builder : public YAML::EventHandler {
     }
   }
 
-  bool StartsDocument(const YAML::Mark& mark) const {
-    if (mark.pos < 0 || static_cast<size_t>(mark.pos) >= text_.size()) {
-      return true;
-    }
-    if (mark.column == 0 && absl::StartsWith(text_.substr(mark.pos), "---")) {
-      return true;
-    }
-    // After `...` a document needs no marker of its own.
-    absl::string_view before = text_.substr(0, mark.pos - mark.column);
-    while (!before.empty()) {
-      before.remove_suffix(1);
-      const size_t begin = before.rfind('\n');
-      const absl::string_view line =
-          begin == absl::string_view::npos ? before : before.substr(begin + 1);
-      if (absl::StartsWith(line, "...")) return true;
-      const size_t first = line.find_first_not_of(" \t");
-      if (first != absl::string_view::npos && line[first] != '#') return false;
-      if (begin == absl::string_view::npos) return false;
-      before = before.substr(0, begin + 1);
-    }
-    return false;
-  }
-
-  // yaml-cpp takes the end of the file for a closing quote.
-  void CheckClosed(const YAML::Mark& mark) {
-    if (mark.pos < 0 || static_cast<size_t>(mark.pos) >= text_.size()) return;
-    absl::string_view rest = text_.substr(mark.pos);
-    while (!rest.empty() && (rest[0] == '&' || rest[0] == '!')) {
-      rest.remove_prefix(std::min(rest.find_first_of(" \t\n"), rest.size()));
-      rest.remove_prefix(
-          std::min(rest.find_first_not_of(" \t\n"), rest.size()));
-    }
-    if (rest.empty() || (rest[0] != '"' && rest[0] != '\'')) return;
-    for (size_t i = 1; i < rest.size(); ++i) {
-      if (rest[0] == '"' && rest[i] == '\\') {
-        ++i;
-      } else if (rest[i] == rest[0]) {
-        if (rest[0] == '"' || i + 1 >= rest.size() || rest[i + 1] != rest[0]) {
-          return;
-        }
-        ++i;  // '' is a quote within single quotes
-      }
-    }
-    Fail(mark, "syntax", "the quoted text is not closed",
-         "the closing quote is missing");
-  }
-
-  // The null that is written at `pos`; empty when the mark is that of the next
-  // token because nothing is written.
-  std::string NullTextAt(int pos) const {
-    if (pos < 0 || static_cast<size_t>(pos) >= text_.size()) return "";
-    const absl::string_view rest = text_.substr(pos);
-    for (absl::string_view word : {"~", "null", "Null", "NULL"}) {
-      if (!absl::StartsWith(rest, word)) continue;
-      absl::string_view after = rest.substr(word.size());
-      if (!after.empty() && absl::string_view(" \n,]}:").find(after[0]) ==
-                                absl::string_view::npos) {
-        continue;
-      }
-      const bool key_follows = !stack_.empty() && stack_.back().has_key &&
-                               absl::StartsWith(after, ":");
-      if (!key_follows) return std::string(word);
-    }
-    return "";
+  // The rest of the text from `mark` on; empty when it is beyond.
+  absl::string_view TextAt(const YAML::Mark& mark) const {
+    if (mark.pos < 0 || static_cast<size_t>(mark.pos) > text_.size()) return "";
+    return text_.substr(mark.pos);
   }
 
   void ResolveTagged(const std::string& tag, const YAML::Mark& mark,
@@ -431,75 +379,6 @@ class Builder : public YAML::EventHandler {
   size_t copied_bytes_ = 0;
 };
 
-// yaml-cpp's messages say what its scanner missed, not what is wrong.
-TreeIssue Explain(const Builder& builder, absl::string_view text,
-                  const YAML::Exception& error) {
-  TreeIssue issue;
-  issue.code = "syntax";
-  issue.message = error.msg;
-  builder.Locate(error.mark, &issue.line, &issue.column);
-  namespace msg = YAML::ErrorMsg;
-  static const struct {
-    const char* original;
-    const char* message;
-    const char* hint;
-  } kMessages[] = {
-      {msg::MAP_VALUE, "a \": \" is not allowed here",
-       "quote the text if the colon belongs to it"},
-      {msg::MAP_KEY, "a key is not allowed here", "check the indentation"},
-      {msg::BLOCK_ENTRY, "a list element is not allowed here",
-       "check the indentation"},
-      {msg::END_OF_MAP, "this does not fit the map that it stands in",
-       "check indentation, and that a colon follows the key"},
-      {msg::END_OF_SEQ, "this does not fit the list that it stands in",
-       "check the indentation; an element begins with -"},
-      {msg::END_OF_MAP_FLOW, "the map is not closed", "a } or , is missing"},
-      {msg::END_OF_SEQ_FLOW, "the list is not closed", "a ] or , is missing"},
-      {msg::FLOW_END, "a closing bracket without an opening one", ""},
-      {msg::EOF_IN_SCALAR, "the quoted text is not closed",
-       "the closing quote is missing"},
-      {msg::DOC_IN_SCALAR, "the document ends inside a quoted text",
-       "the closing quote is missing"},
-      {msg::UNKNOWN_TOKEN, "this character cannot begin a value",
-       "quote the text"},
-      {msg::CHAR_IN_BLOCK, "only |, >, +, - and a digit may begin a block text",
-       "the text begins in the next line"},
-      {msg::UNKNOWN_ANCHOR, "the alias names no anchor above it",
-       "quote the text if the * belongs to it"},
-      {msg::ALIAS_NOT_FOUND, "a * must be followed by the name of an anchor",
-       "quote the text if the * belongs to it"},
-      {msg::CHAR_IN_ALIAS, "this character cannot be in the name of an anchor",
-       "quote the text if the * belongs to it"},
-      {msg::ANCHOR_NOT_FOUND, "an & must be followed by a name",
-       "quote the text if the & belongs to it"},
-      {msg::TAB_IN_INDENTATION, "a tab in the indentation", "use spaces"},
-  };
-  for (const auto& known : kMessages) {
-    if (!absl::StartsWith(issue.message, known.original)) continue;
-    issue.message = known.message;
-    issue.hint = known.hint;
-    break;
-  }
-  if (absl::StartsWith(error.msg, msg::INVALID_ESCAPE)) {
-    issue.hint = "in double quotes \\ begins an escape; use single quotes";
-  }
-  // Of the line with the mistake: is a tab in its indentation?
-  const int column = std::max(0, error.mark.column);
-  if (error.mark.pos >= column &&
-      static_cast<size_t>(error.mark.pos) <= text.size()) {
-    const absl::string_view line = text.substr(error.mark.pos - column);
-    const size_t first = line.find_first_not_of(" \t");
-    const size_t tab = line.find('\t');
-    if (tab != absl::string_view::npos && first != absl::string_view::npos &&
-        tab < first && line[first] != '\n') {
-      issue.message = "a tab in the indentation";
-      issue.hint = "use spaces";
-      issue.column = static_cast<int>(tab) + 1;
-    }
-  }
-  return issue;
-}
-
 }  // namespace
 
 std::vector<Node> BuildTrees(absl::string_view text,
@@ -513,7 +392,11 @@ std::vector<Node> BuildTrees(absl::string_view text,
   } catch (const Stop& stop) {
     issues->push_back(stop.issue);
   } catch (const YAML::Exception& error) {
-    issues->push_back(Explain(builder, text, error));
+    TreeIssue issue = ExplainSyntaxError(text, error);
+    if (issue.column == 0) {
+      builder.Locate(error.mark, &issue.line, &issue.column);
+    }
+    issues->push_back(std::move(issue));
   } catch (const std::exception& error) {
     TreeIssue issue;
     issue.code = "syntax";
