@@ -48,6 +48,7 @@ run_bazel() {
   local -a startup=() options=()
   if [[ -n ${KEYWATCH_OUTPUT_BASE:-} ]]; then
     startup+=("--output_base=${KEYWATCH_OUTPUT_BASE}")
+    startup+=(${KEYWATCH_MAX_IDLE:+"--max_idle_secs=${KEYWATCH_MAX_IDLE}"})
     case ${command} in
       build | test | run) options+=(--symlink_prefix=/) ;;
     esac
@@ -63,7 +64,8 @@ run_bazel_beside() {
   shift
   local base
   base=$(run_bazel info output_base 2>/dev/null) || return
-  KEYWATCH_OUTPUT_BASE="${base}-${name}" run_bazel "$@"
+  # Its server leaves soon after: two of them are much for a small machine.
+  KEYWATCH_OUTPUT_BASE="${base}-${name}" KEYWATCH_MAX_IDLE=120 run_bazel "$@"
 }
 
 # Prints the folder in which Bazel puts what it builds.
