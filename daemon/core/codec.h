@@ -65,6 +65,7 @@ class Decoder {
       if (in_.empty()) return Fail();
       const uint8_t byte = static_cast<uint8_t>(in_[0]);
       in_.remove_prefix(1);
+      if (shift == 63 && byte > 1) return Fail();
       value |= static_cast<uint64_t>(byte & 0x7f) << shift;
       if (byte < 0x80) return value;
     }

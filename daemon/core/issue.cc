@@ -4,25 +4,37 @@
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "daemon/core/utf8.h"
 
 namespace keywatch {
 namespace {
 
+// Insertions, deletions, substitutions and swaps of neighbours, each 1.
 int EditDistance(absl::string_view a, absl::string_view b) {
+  std::vector<int> before_last(b.size() + 1);
+  std::vector<int> last(b.size() + 1);
   std::vector<int> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
+  std::iota(last.begin(), last.end(), 0);
   for (size_t i = 1; i <= a.size(); ++i) {
-    int diagonal = row[0];
     row[0] = static_cast<int>(i);
     for (size_t j = 1; j <= b.size(); ++j) {
-      int substitute = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1,
+                         last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        row[j] = std::min(row[j], before_last[j - 2] + 1);
+      }
     }
+    std::swap(before_last, last);
+    std::swap(last, row);
   }
-  return row[b.size()];
+  return last[b.size()];
+}
+
+int CountCharacters(absl::string_view text) {
+  return static_cast<int>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
 }  // namespace
@@ -64,16 +76,17 @@ std::string FormatIssue(const Issue& issue) {
     return out;
   }
   constexpr size_t kMaxLine = 160;
-  std::string text = issue.line_text.substr(0, kMaxLine);
+  std::string text(TruncateUtf8(issue.line_text, kMaxLine));
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }
   absl::StrAppendFormat(&out, "\n%5d | %s", issue.where.line, text);
   const int column = std::max(1, issue.where.column);
-  if (static_cast<size_t>(column) <= kMaxLine) {
-    int length = std::max(1, issue.where.length);
-    length = std::min<int>(length,
-                           static_cast<int>(kMaxLine) - column + 1);
+  // One place behind the end is where something is missing.
+  const int last_column = CountCharacters(text) + 1;
+  if (column <= last_column) {
+    const int length =
+        std::max(1, std::min(issue.where.length, last_column - column));
     absl::StrAppend(&out, "\n      | ", std::string(column - 1, ' '), "^",
                     std::string(length - 1, '~'));
     if (!issue.hint.empty()) absl::StrAppend(&out, " ", issue.hint);

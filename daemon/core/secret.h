@@ -20,13 +20,24 @@ class Secret {
   Secret() = default;
   explicit Secret(std::string value) : value_(std::move(value)) {}
   Secret(const Secret&) = default;
-  Secret& operator=(const Secret&) = default;
-  Secret(Secret&&) = default;
-  Secret& operator=(Secret&&) = default;
-  ~Secret() {
-    volatile char* p = value_.empty() ? nullptr : &value_[0];
-    for (size_t i = 0; i < value_.size(); ++i) p[i] = 0;
+  Secret& operator=(const Secret& other) {
+    if (this != &other) {
+      Wipe();
+      value_ = other.value_;
+    }
+    return *this;
   }
+  // A moved short string leaves its bytes behind: moves copy and overwrite.
+  Secret(Secret&& other) : value_(other.value_) { other.Wipe(); }
+  Secret& operator=(Secret&& other) {
+    if (this != &other) {
+      Wipe();
+      value_ = other.value_;
+      other.Wipe();
+    }
+    return *this;
+  }
+  ~Secret() { Wipe(); }
 
   bool empty() const { return value_.empty(); }
 
@@ -36,6 +47,13 @@ class Secret {
 
  private:
   friend class SecretAccess;
+
+  void Wipe() {
+    volatile char* p = value_.empty() ? nullptr : &value_[0];
+    for (size_t i = 0; i < value_.size(); ++i) p[i] = 0;
+    value_.clear();
+  }
+
   std::string value_;
 };
 

@@ -146,6 +146,8 @@ absl::StatusOr<absl::Duration> ParseDuration(absl::string_view text) {
 }
 
 std::string FormatDuration(absl::Duration duration) {
+  if (duration == absl::InfiniteDuration()) return "inf";
+  if (duration == -absl::InfiniteDuration()) return "-inf";
   int64_t ms = absl::ToInt64Milliseconds(duration);
   if (ms == 0) return "0s";
   std::string out;

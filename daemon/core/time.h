@@ -23,7 +23,8 @@ absl::StatusOr<EventTime> ParseTime(absl::string_view text);
 // for negative or overflowing durations. "0" needs no unit.
 absl::StatusOr<absl::Duration> ParseDuration(absl::string_view text);
 
-// The shortest such text: "90s", "15m", "30d"; "1m30s" for mixed values.
+// The shortest such text: "90s", "15m", "30d"; "1m30s" for mixed values,
+// "inf" for an infinite one.
 std::string FormatDuration(absl::Duration duration);
 
 EventTime ToEventTime(absl::Time time);
