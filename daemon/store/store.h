@@ -23,7 +23,7 @@ namespace keywatch {
 // Where reading of one stream of one source stands.
 struct StreamCursor {
   SourceId source;
-  std::string stream;      // stable name of the stream within the source
+  std::string stream;  // stable name of the stream within the source
   // Records before `position` are done with. Between `position` and `read` only
   // those newer than the partition's watermark are still to be observed (they
   // waited in the reorder buffer at the commit).
@@ -36,8 +36,8 @@ struct StreamCursor {
 // A record of a source that cannot be read again, still in the reorder buffer.
 struct PendingRecord {
   SourceId source;
-  std::string id;          // event id
-  std::string record;      // scrubbed raw text; ignored when `erased`
+  std::string id;      // event id
+  std::string record;  // scrubbed raw text; ignored when `erased`
   bool erased = false;
 };
 
@@ -60,15 +60,15 @@ struct Gap {
 struct RejectCount {
   SourceId source;
   std::string reason;
-  int64_t count = 0;       // in a Checkpoint: how many more
+  int64_t count = 0;  // in a Checkpoint: how many more
 };
 struct RejectSample {
   SourceId source;
   std::string reason;
   std::string stream;
   int64_t offset = 0;
-  int64_t at_ms = 0;       // event time of the watermark, not wall clock
-  std::string text;        // scrubbed, bounded, valid UTF-8
+  int64_t at_ms = 0;  // event time of the watermark, not wall clock
+  std::string text;   // scrubbed, bounded, valid UTF-8
 };
 
 // Per-source totals, added up by Checkpoint.
@@ -85,8 +85,10 @@ struct SourceTotals {
 // The facts of an alert as the engine sees them now, and what to do when it
 // is new.
 struct AlertUpsert {
-  Alert alert;             // state, notes and version are ignored
-  // Notifiers that get an outbox row if this opens the alert.
+  Alert alert;  // state, notes and version are ignored
+  // Notifiers that get an outbox row ("open") if this opens the alert, or
+  // ("escalate") if it raises the level of one that is not resolved. Empty for
+  // a shadow rule.
   std::vector<std::string> notify;
 };
 
@@ -122,7 +124,9 @@ struct PartitionState {
 // One message to one notifier.
 struct OutboxRow {
   int64_t id = 0;
-  // The same for every attempt: "<alert id>.<notifier>.<event>".
+  // The same for every attempt, unique in the outbox: "<alert id>_<notifier>_
+  // <event>", an escalation with its level. Holds no '.', which Standard
+  // Webhooks forbids in an id.
   std::string idempotency_key;
   std::string notifier;
   // "open", "escalate", "resolve".
@@ -140,19 +144,21 @@ struct AlertFilter {
   absl::optional<KeyId> key;
   absl::optional<RuleId> rule;
   absl::optional<Level> min_level;
-  EventTime since_ms = kMinEventTime;
-  // Oldest first instead of newest first.
+  EventTime since_ms = kMinEventTime;  // of the first fire
+  // By time of first fire: oldest first instead of newest first.
   bool ascending = false;
   int limit = 100;
-  std::string page_token;   // from the page before; "" for the first
+  std::string page_token;  // from the page before; "" for the first
 };
 struct AlertPage {
   std::vector<Alert> alerts;
   std::string next_page_token;  // "" at the end
 };
 
+// Keys are listed in order of their id, so that none is missed or given twice
+// while they are used.
 struct KeyFilter {
-  std::string prefix;       // of the key id
+  std::string prefix;  // of the key id
   int limit = 100;
   std::string page_token;
 };
@@ -167,8 +173,8 @@ struct LifecycleEvent {
   // Given by the store when the event becomes due (LifecycleAfter), not when it
   // is written: a reader that stands after sequence n misses nothing.
   int64_t sequence = 0;
-  int64_t time_ms = 0;      // when it takes effect; not before then is it read
-  std::string action;       // key_rolled, key_expired
+  int64_t time_ms = 0;  // when it takes effect; not before then is it read
+  std::string action;   // key_rolled, key_expired
   KeyId key;
   KeyId new_key;
   RollId roll;
@@ -176,12 +182,20 @@ struct LifecycleEvent {
 };
 
 struct AuditEntry {
-  int64_t sequence = 0;     // given by the store
-  int64_t at_ms = 0;        // wall clock
+  int64_t sequence = 0;  // given by the store
+  int64_t at_ms = 0;     // wall clock
   std::string actor;
-  std::string action;       // alert.acknowledge, roll.start, rules.reload, ...
-  std::string subject;      // id of what was acted on
+  std::string action;   // alert.acknowledge, roll.start, rules.reload, ...
+  std::string subject;  // id of what was acted on
   std::string detail;
+};
+
+// The audit log as a whole: each entry's hash covers its content and the hash
+// before it. Whoever keeps a head elsewhere can later tell that the log was
+// shortened or replaced; every other change shows in the log itself.
+struct AuditHead {
+  int64_t entries = 0;
+  std::string hash;  // of the last entry, 64 hex digits
 };
 
 // Store keeps what must survive. Two users, two halves: the engine half takes
@@ -191,9 +205,11 @@ struct AuditEntry {
 // Errors: NOT_FOUND for an id that is not there; ABORTED when `version` (or
 // the epoch) is not the current one; FAILED_PRECONDITION for a change that the
 // state does not allow; RESOURCE_EXHAUSTED when the disk is full and
-// UNAVAILABLE when the database is busy (both worth a retry with the same
-// arguments); DATA_LOSS when it is corrupt; INVALID_ARGUMENT for a bad page
-// token.
+// UNAVAILABLE when the database is busy, read-only or its disk gives I/O errors
+// (worth a retry with the same arguments: nothing was written); DATA_LOSS when
+// it is corrupt; INVALID_ARGUMENT for a bad page token.
+//
+// A `limit` is taken as at least 1 and at most 10000.
 class Store {
  public:
   virtual ~Store() = default;
@@ -207,9 +223,12 @@ class Store {
       absl::string_view partition, absl::string_view owner,
       const std::function<void(const StateRow&)>& row) = 0;
 
-  // Writes all of `batch`, or nothing. ABORTED when `epoch` is stale. Applying
-  // alerts again is harmless: facts are absolute. An alert that was not there
-  // gets outbox rows for its notifiers in the same transaction.
+  // Writes all of `batch`, or nothing. ABORTED when `epoch` is stale, NOT_FOUND
+  // when the partition was never opened. Applying alerts again is harmless:
+  // facts are absolute and only go forward. An alert that was not there, or
+  // whose level rose, gets outbox rows for its notifiers in the same
+  // transaction. Watermarks never go back. A gap with the source, start and
+  // reason of a stored one is that one, known to last longer.
   virtual absl::Status Checkpoint(absl::string_view partition, int64_t epoch,
                                   const CheckpointBatch& batch) = 0;
 
@@ -223,20 +242,20 @@ class Store {
   virtual absl::StatusOr<Alert> GetAlert(const AlertId& id) = 0;
   virtual absl::StatusOr<AlertPage> ListAlerts(const AlertFilter& filter) = 0;
   // Sets the state, with who and why; `version` 0 takes any. Resolving adds
-  // outbox rows ("resolve") for the alert's notifiers; one that is resolved
-  // stays resolved (FAILED_PRECONDITION). Recorded in the audit log.
-  virtual absl::StatusOr<Alert> SetAlertState(const AlertId& id,
-                                              AlertState state,
-                                              absl::string_view actor,
-                                              absl::string_view note,
-                                              int64_t version,
-                                              int64_t now_ms) = 0;
-  // Stores an alert raised by hand, with outbox rows. An id that exists gives
-  // the stored one back and changes nothing.
+  // outbox rows ("resolve") for the notifiers that the alert was sent to; one
+  // that is resolved stays resolved, and none is opened again
+  // (FAILED_PRECONDITION). Recorded in the audit log ("alert.acknowledge",
+  // "alert.resolve").
+  virtual absl::StatusOr<Alert> SetAlertState(
+      const AlertId& id, AlertState state, absl::string_view actor,
+      absl::string_view note, int64_t version, int64_t now_ms) = 0;
+  // Stores an alert raised by hand, open, with outbox rows for `alert.notify`
+  // and an audit entry ("alert.raise"). An id that exists gives the stored one
+  // back and changes nothing.
   virtual absl::StatusOr<Alert> RaiseAlert(const Alert& alert,
                                            absl::string_view actor,
                                            int64_t now_ms) = 0;
-  // Number of alerts by state and level: [state][level].
+  // Number of alerts by state and level: [state][level], all of both.
   virtual absl::StatusOr<std::vector<std::vector<int64_t>>> CountAlerts() = 0;
   // Grows whenever an alert changed; with it, a watcher asks for changes.
   // Alerts with change sequence > `after`, oldest change first, at most
@@ -255,15 +274,20 @@ class Store {
   // The newest samples first; all sources when `source` is empty.
   virtual absl::StatusOr<std::vector<RejectSample>> ListRejects(
       const SourceId& source, int limit) = 0;
+  // Gaps that end at `since_ms` or later, the newest first; all sources when
+  // `source` is empty.
   virtual absl::StatusOr<std::vector<Gap>> ListGaps(const SourceId& source,
                                                     EventTime since_ms,
                                                     int limit) = 0;
+  // kMinEventTime for a partition that was never opened.
   virtual absl::StatusOr<EventTime> Watermark(absl::string_view partition) = 0;
 
   // --- Outbox.
 
   // Rows that are due at `now_ms`, oldest first, at most one per notifier and
-  // alert: a later message waits for the earlier one.
+  // alert: a later message waits until the earlier one is done or given up.
+  // Done, Retry and Dead count an attempt and end in FAILED_PRECONDITION for a
+  // row that has ended otherwise; to repeat one that succeeded is harmless.
   virtual absl::StatusOr<std::vector<OutboxRow>> DueOutbox(int64_t now_ms,
                                                            int limit) = 0;
   virtual absl::Status OutboxDone(int64_t id, int64_t now_ms) = 0;
@@ -281,14 +305,17 @@ class Store {
 
   // --- Rolls. A roll is stored whole, by compare-and-set of its version.
 
-  // ALREADY_EXISTS when the key has a roll that is not finished.
+  // Stores it with version 1 and an audit entry ("roll.start") by
+  // `started_by`. ALREADY_EXISTS when the key has a roll that is not finished,
+  // or the id is taken.
   virtual absl::StatusOr<Roll> InsertRoll(const Roll& roll) = 0;
   virtual absl::StatusOr<Roll> GetRoll(const RollId& id) = 0;
   // Newest first; only unfinished ones on demand.
   virtual absl::StatusOr<std::vector<Roll>> ListRolls(bool unfinished_only,
                                                       int limit) = 0;
   // Stores `roll` if its version is the stored one, and with it, in the same
-  // transaction, lifecycle events and an audit entry. Gives the new version.
+  // transaction, lifecycle events and an audit entry (none when `action` is
+  // empty). Gives the new version.
   virtual absl::StatusOr<Roll> UpdateRoll(
       const Roll& roll, const std::vector<LifecycleEvent>& lifecycle,
       const AuditEntry& audit) = 0;
@@ -299,9 +326,14 @@ class Store {
 
   // --- Audit.
 
+  // Entries are numbered from 1, chained by their hashes, and never changed.
   virtual absl::Status AppendAudit(const AuditEntry& entry) = 0;
+  // Newest first; all subjects when `subject` is empty.
   virtual absl::StatusOr<std::vector<AuditEntry>> ListAudit(
       absl::string_view subject, int limit) = 0;
+  // Reads the whole log; DATA_LOSS, naming the first bad entry, when the chain
+  // is broken.
+  virtual absl::StatusOr<AuditHead> VerifyAudit() = 0;
 };
 
 }  // namespace keywatch
