@@ -1,0 +1,73 @@
+#ifndef DAEMON_RESPOND_ROLL_PROGRESS_H_
+#define DAEMON_RESPOND_ROLL_PROGRESS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "daemon/core/event.h"
+#include "daemon/core/roll.h"
+#include "daemon/respond/notifier_config.h"
+
+namespace keywatch {
+
+// The state machine of a roll, apart from where rolls are stored. Pure
+// functions.
+
+// What an event says about the key that made the request.
+enum class KeyUse {
+  kSucceeded,  // the provider knew the key and did what was asked
+  kRefused,    // the provider does not take the key (any more)
+  kOther,  // neither: a permission is missing, a limit, the provider's fault
+};
+
+// The use that a response shows. `http_status` 0 is unknown (CloudTrail has
+// none): then an error code decides. A 403 is kOther: the key was recognised.
+KeyUse KeyUseOf(int http_status, absl::string_view error_code);
+
+// What the log has shown of the keys of one roll; 0 is not seen. Merging the
+// same events again, in any order, gives the same.
+struct RollEvidence {
+  EventTime new_key_first_success_ms = 0;  // after the roll began
+  EventTime old_key_last_success_ms = 0;
+  // After the expiry and its tolerance: the first one.
+  EventTime old_key_late_success_ms = 0;
+  // After the expiry: the first one.
+  EventTime old_key_refused_ms = 0;
+};
+
+// Takes note of one use of `key`. Uses that prove nothing change nothing.
+void MergeKeyUse(const Roll& roll, const RollerConfig& config,
+                 absl::string_view key, EventTime time_ms, KeyUse use,
+                 RollEvidence* evidence);
+
+// Up to when the silence of the old key is known, and since when it is silent.
+struct RollSilence {
+  // Everything up to here has been read.
+  EventTime watermark_ms = kMinEventTime;
+  // The last request with the old key, of whatever outcome; kMinEventTime none.
+  EventTime old_key_last_seen_ms = kMinEventTime;
+  // The end of the last stretch of time in which a source was blind.
+  EventTime last_gap_end_ms = kMinEventTime;
+};
+
+bool IsFinished(RollState state);
+
+// True when the silence of the old key is the one thing that could complete the
+// roll: then RollSilence must be known.
+bool NeedsSilence(const Roll& roll);
+
+// Moves the roll on as far as what is known allows: evidence into its fields,
+// awaiting_expiry to verifying at the expiry, then to completed or failed. What
+// happened is returned, a line each, for the roll's steps; empty when nothing
+// worth a step did. `*changed` tells whether the roll differs.
+std::vector<std::string> AdvanceRoll(const RollerConfig& config,
+                                     const RollEvidence& evidence,
+                                     const RollSilence& silence,
+                                     EventTime now_ms, Roll* roll,
+                                     bool* changed);
+
+}  // namespace keywatch
+
+#endif  // DAEMON_RESPOND_ROLL_PROGRESS_H_
