@@ -36,6 +36,7 @@ struct EngineRunner::SourceThread {
   std::string error;
   int64_t errors = 0;
   DecodeCounts decode;
+  std::vector<std::string> problems;
 };
 
 EngineRunner::EngineRunner(std::shared_ptr<const RuleSet> rules,
@@ -60,6 +61,7 @@ absl::StatusOr<std::unique_ptr<EngineRunner>> EngineRunner::Start(
   pipeline_options.seen_seed = runner->options_.seen_seed;
   pipeline_options.max_seen_ids = runner->options_.max_seen_ids;
   pipeline_options.max_profiles = runner->options_.max_profiles;
+  pipeline_options.on_event = runner->options_.on_event;
   pipeline_options.load_profile =
       [store](const KeyId& key) -> absl::optional<KeyProfile> {
     absl::StatusOr<KeyProfile> profile = store->GetKey(key);
@@ -123,6 +125,8 @@ absl::StatusOr<std::unique_ptr<EngineRunner>> EngineRunner::Start(
     worker_options.id = id;
     worker_options.keep_raw = !thread->config.spec.rereadable;
     worker_options.limits = thread->config.limits;
+    worker_options.overrides = thread->config.overrides;
+    worker_options.enricher = thread->config.enricher;
     thread->worker = std::make_unique<SourceWorker>(
         std::move(worker_options), thread->config.open(),
         *thread->config.format, rules, redactor, cursors);
@@ -156,6 +160,7 @@ void EngineRunner::Stop() {
     stopping_ = true;
     work_ = true;
   }
+  for (auto& source : sources_) source->worker->Wake();
   for (auto& source : sources_) {
     if (source->thread.joinable()) source->thread.join();
   }
@@ -191,8 +196,10 @@ void EngineRunner::RunSource(SourceThread* source) {
     }
     failing = !page.ok();
 
+    std::vector<std::string> problems = worker.problems();
     absl::MutexLock lock(&mu_);
     source->decode = worker.decode_counts();
+    source->problems = std::move(problems);
     if (!page.ok()) {
       source->error = page.status().ToString();
       ++source->errors;
@@ -208,7 +215,7 @@ void EngineRunner::RunSource(SourceThread* source) {
         continue;
       }
     }
-    clock_->SleepOrWake(&mu_, &stopping_, worker.source().pause());
+    clock_->SleepOrWake(&mu_, &stopping_, worker.pause());
   }
 }
 
@@ -280,16 +287,27 @@ void EngineRunner::AdvanceIdleSources() {
 
 bool EngineRunner::Commit() {
   const absl::Time begin = clock_->Now();
+  std::vector<std::string> opened;
   const CheckpointBatch batch = pipeline_->TakeCheckpoint(
-      [this](const Detection& detection) {
+      [&](const Detection& detection) {
+        if (detection.kind == Detection::Kind::kOpen) {
+          const Rule& rule = rules_->rule(detection.rule);
+          opened.push_back(absl::StrCat(
+              "alert ", detection.id.str(), " ", LevelName(rule.level), " ",
+              rule.name, ", key ", detection.key.str(), ": ",
+              detection.explanation));
+        }
         return BuildAlert(*rules_, detection, options_.default_notify);
       },
       ToEventTime(begin));
   absl::Duration retry = kFirstCommitRetry;
   bool failed = false;
   while (true) {
-    const absl::Status status =
-        store_->Checkpoint(options_.partition, epoch_, batch);
+    absl::Status status =
+        options_.before_commit ? options_.before_commit() : absl::OkStatus();
+    if (status.ok()) {
+      status = store_->Checkpoint(options_.partition, epoch_, batch);
+    }
     absl::MutexLock lock(&mu_);
     if (status.ok()) {
       if (failed) log_->Info("commits work again");
@@ -299,6 +317,7 @@ bool EngineRunner::Commit() {
     }
     if (options_.on_commit_failure) options_.on_commit_failure(status);
     status_.commit_error = status.ToString();
+    ++status_.turns;
     if (absl::IsAborted(status)) {
       status_.fenced = true;
       stopping_ = true;
@@ -320,12 +339,14 @@ bool EngineRunner::Commit() {
     clock_->SleepOrWake(&mu_, &stopping_, retry);
     retry = std::min(retry * 2, kMaxCommitRetry);
   }
+  for (const std::string& line : opened) log_->Info(line);
   if (options_.on_commit) options_.on_commit(batch, clock_->Now() - begin);
   return true;
 }
 
 void EngineRunner::Publish() {
   absl::MutexLock lock(&mu_);
+  ++status_.turns;
   status_.watermark_ms = pipeline_->watermark();
   status_.waiting = pipeline_->waiting();
   status_.engine = pipeline_->stats();
@@ -339,7 +360,10 @@ void EngineRunner::Publish() {
     out.error = source.error;
     out.errors = source.errors;
     out.last_success = source.last_success;
+    out.last_data = source.last_data;
     out.decode = source.decode;
+    out.problems = source.problems;
+    out.watermark_ms = pipeline_->watermark(static_cast<uint32_t>(i));
   }
 }
 

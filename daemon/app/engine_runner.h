@@ -18,6 +18,7 @@
 #include "daemon/app/pipeline.h"
 #include "daemon/app/source_worker.h"
 #include "daemon/core/clock.h"
+#include "daemon/ingest/enricher.h"
 #include "daemon/ingest/format.h"
 #include "daemon/ingest/redactor.h"
 #include "daemon/rules/rule_set.h"
@@ -32,6 +33,8 @@ struct RunnerSource {
   // A new instance; reading starts where the committed cursors stand.
   std::function<std::unique_ptr<LogSource>()> open;
   DecodeLimits limits;
+  FormatOverrides overrides;
+  const Enricher* enricher = nullptr;  // may be null; outlives the runner
   // Quiet for so long, the source's watermark follows the clock.
   absl::Duration idle_timeout;
   // Failing for so long, the same: one dead source must not hold back the
@@ -47,8 +50,12 @@ struct SourceStatus {
   // Empty when the last fetch worked.
   std::string error;
   absl::Time last_success = absl::InfinitePast();
+  absl::Time last_data = absl::InfinitePast();  // when something came last
   DecodeCounts decode;
   int64_t errors = 0;
+  // Parts of the source that cannot be read, for people.
+  std::vector<std::string> problems;
+  EventTime watermark_ms = kMinEventTime;
 };
 
 struct RunnerStatus {
@@ -61,6 +68,8 @@ struct RunnerStatus {
   absl::Time last_commit = absl::InfinitePast();
   // Another process took the partition: this one writes nothing any more.
   bool fenced = false;
+  // Grows with every turn of the engine thread, also while commits fail.
+  int64_t turns = 0;
 };
 
 // EngineRunner runs the data path live: one thread per source fetches, decodes
@@ -82,6 +91,12 @@ class EngineRunner {
     uint64_t seen_seed = 0;
     size_t max_profiles = 200'000;
     size_t max_seen_ids = 4'000'000;
+    // Called on the engine thread for each observed event, before the commit that
+    // holds it; must be quick. May be empty.
+    std::function<void(const Event&)> on_event;
+    // Called on the engine thread before each commit; an error fails it. May be
+    // empty.
+    std::function<absl::Status()> before_commit;
     // Called on the engine thread after each commit, with what was committed
     // and how long it took; must not block long.
     std::function<void(const CheckpointBatch&, absl::Duration)> on_commit;

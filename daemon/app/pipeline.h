@@ -111,6 +111,9 @@ class Pipeline {
   std::vector<Detection> TakeDetections() { return engine_->TakeDetections(); }
 
   EventTime watermark() const { return watermark_; }
+  EventTime watermark(uint32_t source) const {
+    return sources_[source].watermark;
+  }
   EventTime newest(uint32_t source) const { return sources_[source].newest; }
   EventTime newest() const;
   size_t waiting() const { return buffer_.size(); }

@@ -14,8 +14,8 @@ SourceWorker::SourceWorker(Options options, std::unique_ptr<LogSource> source,
     : options_(std::move(options)),
       source_(std::move(source)),
       rules_(std::move(rules)),
-      decoder_(
-          format.Bind(rules_, redactor, options_.limits, options_.overrides)),
+      decoder_(format.Bind(rules_, redactor, options_.limits,
+                           options_.overrides, options_.enricher)),
       matcher_(NewMatcher(rules_)) {
   for (const StreamCursor& cursor : cursors) {
     cursor_.streams.push_back(

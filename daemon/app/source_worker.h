@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "daemon/core/event.h"
 #include "daemon/core/ids.h"
+#include "daemon/ingest/enricher.h"
 #include "daemon/ingest/format.h"
 #include "daemon/ingest/log_source.h"
 #include "daemon/rules/rule_set.h"
@@ -51,6 +52,7 @@ class SourceWorker {
     bool keep_raw = false;
     DecodeLimits limits;
     FormatOverrides overrides;
+    const Enricher* enricher = nullptr;  // may be null; outlives the worker
   };
 
   // `redactor` must outlive the worker. `cursors` are the source's committed
@@ -69,7 +71,11 @@ class SourceWorker {
   size_t DecodePending(absl::string_view record, EventBatch* batch);
 
   const DecodeCounts& decode_counts() const { return decoder_->counts(); }
-  const LogSource& source() const { return *source_; }
+  // What the source waits between fetches, and what it cannot read.
+  absl::Duration pause() const { return source_->pause(); }
+  std::vector<std::string> problems() const { return source_->problems(); }
+  // Ends a Next that waits. Any thread.
+  void Wake() { source_->Wake(); }
   uint32_t index() const { return options_.index; }
   const SourceId& id() const { return options_.id; }
 

@@ -1,0 +1,536 @@
+#include "daemon/app/app.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/app/installation.h"
+#include "daemon/app/lifecycle_source.h"
+#include "daemon/app/loading.h"
+#include "daemon/core/time.h"
+#include "daemon/respond/new_notifier.h"
+#include "daemon/store/sqlite_store.h"
+
+namespace keywatch {
+namespace {
+
+constexpr char kPartition[] = "local";
+constexpr absl::Duration kHousekeeping = absl::Seconds(1);
+constexpr absl::Duration kShutdownGrace = absl::Seconds(5);
+
+// Tells the roller about a use of a key that is being rolled.
+void ObserveKeyUse(const Event& event, const RuleSet::WellKnown& fields,
+                   Roller* roller) {
+  const Value& key = event.at(fields.key_id);
+  if (!key.is_string() || !roller->Watches(key.string_value())) return;
+  ScalarBuffer buffer;
+  const Value& status = event.at(fields.status);
+  int http_status = static_cast<int>(status.AsDouble());
+  if (status.is_string() &&
+      !absl::SimpleAtoi(status.string_value(), &http_status)) {
+    http_status = 0;
+  }
+  roller->Observe(
+      key.string_value(), event.time_ms,
+      KeyUseOf(http_status, ScalarText(event.at(fields.error_code), buffer)));
+}
+
+absl::Status Annotate(const absl::Status& status, absl::string_view what) {
+  return absl::Status(status.code(),
+                      absl::StrCat(what, ": ", status.message()));
+}
+
+}  // namespace
+
+App::App(Config config, Options options, Clock* clock, Log* log)
+    : config_(std::move(config)),
+      options_(std::move(options)),
+      clock_(clock),
+      log_(log),
+      started_(clock->Now()) {}
+
+absl::StatusOr<std::unique_ptr<App>> App::Create(Config config,
+                                                 Options options, Clock* clock,
+                                                 Log* log) {
+  std::unique_ptr<App> app(
+      new App(std::move(config), std::move(options), clock, log));
+  const Config& settings = app->config_;
+
+  IssueList issues;
+  std::shared_ptr<const RuleSet> rules =
+      LoadRules(settings, ToEventTime(app->started_), &issues);
+  for (const Issue& issue : issues.issues()) {
+    const std::string text = FormatIssue(issue);
+    if (issue.severity == Issue::Severity::kError) {
+      log->Error(text);
+    } else {
+      log->Warning(text);
+    }
+  }
+  if (rules == nullptr) {
+    return absl::InvalidArgumentError(
+        "the rules were refused, see above; keywatchd --check shows the same");
+  }
+
+  SqliteStoreOptions store_options;
+  store_options.directory = settings.state_directory;
+  absl::StatusOr<std::unique_ptr<SqliteStore>> store =
+      SqliteStore::Open(store_options);
+  if (!store.ok()) return Annotate(store.status(), "state");
+  app->store_ = *std::move(store);
+
+  absl::StatusOr<Installation> installation =
+      OpenInstallation(settings.state_directory);
+  if (!installation.ok()) return installation.status();
+  app->seen_seed_ = installation->seen_seed;
+  app->redactor_ =
+      std::make_unique<Redactor>(std::move(installation->pepper));
+
+  if (!settings.enrichment.city_database.empty() ||
+      !settings.enrichment.asn_database.empty()) {
+    absl::StatusOr<std::unique_ptr<Enricher>> enricher =
+        NewGeoEnricher(settings.enrichment.city_database,
+                       settings.enrichment.asn_database);
+    if (!enricher.ok()) return Annotate(enricher.status(), "enrichment");
+    app->enricher_ = *std::move(enricher);
+  }
+
+  Metrics::Build build;
+  build.version = app->options_.version;
+  app->metrics_ = std::make_unique<Metrics>(build, app->started_);
+  app->metrics_->set_refresh(
+      [a = app.get()](Metrics* metrics) { a->RefreshMetrics(metrics); });
+
+  app->http_client_ = NewCurlHttpClient();
+  std::vector<std::unique_ptr<Notifier>> notifiers;
+  std::vector<std::string> notifier_names;
+  for (const NotifierConfig& notifier : settings.notifiers) {
+    absl::StatusOr<std::unique_ptr<Notifier>> made =
+        NewNotifier(notifier, app->http_client_.get());
+    if (!made.ok()) {
+      return Annotate(made.status(),
+                      absl::StrCat("notifier \"", notifier.name, "\""));
+    }
+    notifiers.push_back(*std::move(made));
+    notifier_names.push_back(notifier.name);
+  }
+  auto log_line = [log](absl::string_view line) { log->Info(line); };
+  app->responder_ = std::make_unique<Responder>(
+      settings.outbox, std::move(notifiers), app->store_.get(), clock,
+      log_line);
+  Roller::Inputs inputs;
+  inputs.watermark = [store = app->store_.get()] {
+    return store->Watermark(kPartition);
+  };
+  app->roller_ = std::make_unique<Roller>(settings.rolls, app->store_.get(),
+                                          std::move(inputs));
+  absl::Status rolls = app->roller_->Load();
+  if (!rolls.ok()) return Annotate(rolls, "rolls");
+
+  {
+    absl::MutexLock lock(&app->mu_);
+    app->rules_ = rules;
+    app->last_reload_ = app->started_;
+  }
+  GrpcServer::Options grpc;
+  grpc.unix_socket = settings.grpc.unix_socket;
+  if (settings.grpc.listen) {
+    grpc.tcp_address = settings.grpc.listen->ToString();
+    grpc.allow_remote = true;  // what the configuration did not refuse
+  }
+  grpc.notifiers = notifier_names;
+  grpc.default_notify = settings.default_notify;
+  GrpcServer::Dependencies dependencies;
+  dependencies.store = app->store_.get();
+  dependencies.status = app.get();
+  dependencies.roller = app->roller_.get();
+  dependencies.metrics = app->metrics_.get();
+  dependencies.clock = clock;
+  dependencies.redact = [redactor =
+                             app->redactor_.get()](absl::string_view text) {
+    int64_t replaced = 0;
+    return redactor->Redact(text, &replaced);
+  };
+  absl::StatusOr<std::unique_ptr<GrpcServer>> server =
+      GrpcServer::Create(std::move(grpc), std::move(dependencies));
+  if (!server.ok()) return Annotate(server.status(), "grpc");
+  app->grpc_ = *std::move(server);
+
+  if (settings.http.listen) {
+    HttpServer::Options http;
+    http.address = settings.http.listen->ToString();
+    http.allow_remote = true;
+    absl::StatusOr<std::unique_ptr<HttpServer>> made =
+        HttpServer::Create(http, app->metrics_.get(), app.get());
+    if (!made.ok()) return Annotate(made.status(), "http");
+    app->http_ = *std::move(made);
+  }
+  return app;
+}
+
+App::~App() { Stop(); }
+
+absl::Status App::Start() {
+  absl::MutexLock reload_lock(&reload_mu_);
+  std::shared_ptr<const RuleSet> rules;
+  {
+    absl::MutexLock lock(&mu_);
+    rules = rules_;
+  }
+  absl::Status started = StartRunner(std::move(rules));
+  if (!started.ok()) return started;
+  responder_->Start();
+  housekeeper_ = std::thread([this] { KeepHouse(); });
+  metrics_->LoadSucceeded(started_);
+  grpc_->SetServing(true);
+  return absl::OkStatus();
+}
+
+absl::Status App::StartRunner(std::shared_ptr<const RuleSet> rules) {
+  absl::StatusOr<std::vector<RunnerSource>> sources = MakeSources(
+      config_, store_.get(), clock_, http_client_.get(), enricher_.get());
+  if (!sources.ok()) return sources.status();
+  EngineRunner::Options options;
+  options.partition = kPartition;
+  options.owner = options_.owner;
+  options.checkpoint_interval = config_.checkpoint_interval;
+  options.default_notify = config_.default_notify;
+  options.seen_seed = seen_seed_;
+  options.max_profiles = static_cast<size_t>(config_.limits.key_profiles);
+  options.max_seen_ids = static_cast<size_t>(config_.limits.event_ids);
+  options.on_event = [roller = roller_.get(),
+                      fields = rules->well_known()](const Event& event) {
+    ObserveKeyUse(event, fields, roller);
+  };
+  options.before_commit = [this] { return roller_->Flush(clock_->Now()); };
+  options.on_commit = [this](const CheckpointBatch& batch,
+                             absl::Duration took) { OnCommit(batch, took); };
+  options.on_commit_failure = [this](const absl::Status& status) {
+    metrics_->CheckpointFailed(absl::StatusCodeToString(status.code()));
+    grpc_->SetServing(false);
+  };
+  options.on_source_error = [this](const SourceId& source,
+                                   const absl::Status& status) {
+    metrics_->Source(source.view())
+        ->AddError(absl::StatusCodeToString(status.code()));
+  };
+  std::vector<RuleLabels> labels;
+  for (const Rule& rule : rules->rules()) {
+    labels.push_back({rule.name, rule.level});
+  }
+  metrics_->rules().SetRules(labels);
+  absl::StatusOr<std::unique_ptr<EngineRunner>> runner = EngineRunner::Start(
+      rules, *std::move(sources), std::move(options), store_.get(), clock_,
+      redactor_.get(), log_);
+  if (!runner.ok()) return runner.status();
+  absl::MutexLock lock(&mu_);
+  rules_ = std::move(rules);
+  runner_ = *std::move(runner);
+  return absl::OkStatus();
+}
+
+std::shared_ptr<EngineRunner> App::runner() const {
+  absl::MutexLock lock(&mu_);
+  return runner_;
+}
+
+void App::Stop() {
+  absl::MutexLock reload_lock(&reload_mu_);
+  {
+    absl::MutexLock lock(&mu_);
+    if (stopping_) return;
+    stopping_ = true;
+  }
+  if (grpc_) grpc_->SetServing(false);
+  if (std::shared_ptr<EngineRunner> running = runner()) running->Stop();
+  if (responder_) responder_->Stop();
+  if (housekeeper_.joinable()) housekeeper_.join();
+  if (grpc_) grpc_->Shutdown(kShutdownGrace);
+  http_.reset();
+}
+
+bool App::Alive() const {
+  std::shared_ptr<EngineRunner> running = runner();
+  return running == nullptr || !running->status().fenced;
+}
+
+bool App::Progressed() {
+  std::shared_ptr<EngineRunner> running = runner();
+  if (running == nullptr) return true;
+  const int64_t turns = running->status().turns;
+  absl::MutexLock lock(&mu_);
+  const bool progressed = turns != seen_turns_;
+  seen_turns_ = turns;
+  return progressed;
+}
+
+std::string App::Summary() {
+  const Health health = GetHealth();
+  const RulesSnapshot rules = GetRules();
+  return absl::StrCat(
+      health.ready ? "watching" : "trouble: ",
+      health.ready || health.problems.empty() ? "" : health.problems[0], "; ",
+      config_.sources.size(), " sources, ",
+      rules.rules == nullptr ? 0 : rules.rules->rules().size(), " rules");
+}
+
+void App::OnCommit(const CheckpointBatch& batch, absl::Duration took) {
+  metrics_->CheckpointSucceeded(took, clock_->Now());
+  for (const RejectCount& reject : batch.rejects) {
+    metrics_->Source(reject.source.view())
+        ->AddRejected(reject.reason, reject.count);
+  }
+  for (const Gap& gap : batch.gaps) {
+    metrics_->Source(gap.source.view())
+        ->AddCoverageGap(absl::Milliseconds(gap.to_ms - gap.from_ms));
+  }
+  if (!batch.alerts.empty()) {
+    responder_->Wake();
+    grpc_->NotifyAlertsChanged();
+  }
+  grpc_->SetServing(true);
+}
+
+void App::KeepHouse() {
+  absl::Status last;  // a failure is said once, not every second
+  while (true) {
+    {
+      absl::MutexLock lock(&mu_);
+      clock_->SleepOrWake(&mu_, &stopping_, kHousekeeping);
+      if (stopping_) return;
+    }
+    absl::Status rolls = roller_->RunOnce(clock_->Now());
+    if (!rolls.ok() && rolls != last) {
+      log_->Warning("rolls: ", rolls.ToString());
+    }
+    last = rolls;
+  }
+}
+
+Health App::GetHealth() {
+  Health health;
+  std::shared_ptr<EngineRunner> running = runner();
+  if (running == nullptr) {
+    health.problems.push_back("starting: the engine is being restored");
+    return health;
+  }
+  const RunnerStatus status = running->status();
+  if (status.fenced) {
+    health.problems.push_back(
+        "another process took over the state; this one writes nothing");
+  }
+  if (!status.commit_error.empty()) {
+    health.problems.push_back(absl::StrCat(
+        "commits fail, reading has stopped until they work: ",
+        status.commit_error));
+  }
+  health.ready = health.problems.empty();
+  {
+    absl::MutexLock lock(&mu_);
+    if (!reload_success_) {
+      health.problems.push_back(
+          "the last reload was refused; the rules before it are in force");
+    }
+  }
+  for (const SourceStatus& source : status.sources) {
+    if (!source.error.empty()) {
+      health.problems.push_back(
+          absl::StrCat("source ", source.id.str(), ": ", source.error));
+    }
+    for (const std::string& problem : source.problems) {
+      health.problems.push_back(
+          absl::StrCat("source ", source.id.str(), ": ", problem));
+    }
+  }
+  return health;
+}
+
+DaemonStatus App::GetStatus() {
+  DaemonStatus out;
+  out.version = options_.version;
+  out.start = started_;
+  out.now = clock_->Now();
+  out.health = GetHealth();
+  {
+    absl::MutexLock lock(&mu_);
+    out.reload_success = reload_success_;
+    out.last_reload_success = last_reload_;
+  }
+  RunnerStatus status;
+  if (std::shared_ptr<EngineRunner> running = runner()) {
+    status = running->status();
+  }
+  out.watermark_ms = status.watermark_ms;
+  out.reorder_buffer_events = static_cast<int64_t>(status.waiting);
+  out.last_commit = status.last_commit;
+  out.commit_error = status.commit_error;
+  for (size_t i = 0; i < status.sources.size(); ++i) {
+    const SourceStatus& source = status.sources[i];
+    DaemonStatus::Source shown;
+    shown.id = source.id;
+    if (i < config_.sources.size()) {
+      const SourceConfig& config = config_.sources[i];
+      shown.kind = config.type == SourceType::kFile ? "file" : "http";
+      shown.format = config.format;
+      shown.location = SourceLocation(config);
+    } else {
+      shown.kind = "lifecycle";
+      shown.format = LifecycleFormat()->name();
+      shown.location = "rolls recorded here";
+    }
+    shown.state = !source.error.empty() ? DaemonStatus::Source::State::kFailing
+                  : out.now - source.last_data < absl::Seconds(10)
+                      ? DaemonStatus::Source::State::kReading
+                      : DaemonStatus::Source::State::kIdle;
+    shown.error = source.error;
+    shown.newest_event_ms = source.newest_ms;
+    shown.watermark_ms = source.watermark_ms;
+    out.sources.push_back(std::move(shown));
+  }
+  return out;
+}
+
+RulesSnapshot App::GetRules() {
+  RulesSnapshot out;
+  {
+    absl::MutexLock lock(&mu_);
+    out.rules = rules_;
+  }
+  std::shared_ptr<EngineRunner> running = runner();
+  if (running == nullptr) return out;
+  const EngineStats stats = running->status().engine;
+  for (size_t i = 0; i < stats.matches.size(); ++i) {
+    out.counters.push_back({stats.matches[i], stats.episodes[i],
+                            stats.groups[i], stats.evicted[i]});
+  }
+  return out;
+}
+
+ReloadResult App::Reload(absl::string_view actor) {
+  absl::MutexLock reload_lock(&reload_mu_);
+  ReloadResult result;
+  // Everything that can be refused is looked at before anything is touched.
+  Config fresh = config_;
+  if (!config_.path.empty()) {
+    LoadedConfig loaded = LoadConfig(
+        config_.path, DaemonConfigOptions(ConfigOptions::Files::kRequire));
+    result.issues.Append(loaded.issues);
+    if (loaded.ok()) fresh = std::move(loaded.config);
+  }
+  std::shared_ptr<const RuleSet> rules;
+  if (!result.issues.has_errors()) {
+    rules = LoadRules(fresh, ToEventTime(clock_->Now()), &result.issues);
+  }
+  AuditEntry audit;
+  audit.at_ms = ToEventTime(clock_->Now());
+  audit.actor = std::string(actor);
+  audit.action = "rules.reload";
+  if (rules == nullptr) {
+    for (const Issue& issue : result.issues.issues()) {
+      if (issue.severity == Issue::Severity::kError) {
+        log_->Error(FormatIssue(issue));
+      }
+    }
+    log_->Error("reload refused; the rules before it stay in force");
+    metrics_->LoadFailed();
+    absl::MutexLock lock(&mu_);
+    reload_success_ = false;
+    audit.detail = "refused";
+  } else {
+    // --- From here on live state is touched.
+    std::shared_ptr<EngineRunner> running = runner();
+    {
+      absl::MutexLock lock(&mu_);
+      if (stopping_ || running == nullptr) return result;
+    }
+    std::shared_ptr<const RuleSet> before = running->rules();
+    running->Stop();
+    absl::Status started = StartRunner(rules);
+    if (!started.ok()) {
+      log_->Error("reload: ", started.ToString(),
+                  "; going back to the rules before it");
+      Issue issue;
+      issue.code = "reload-failed";
+      issue.message = std::string(started.message());
+      result.issues.Add(std::move(issue));
+      metrics_->LoadFailed();
+      started = StartRunner(before);
+      if (!started.ok()) log_->Error("engine stopped: ", started.ToString());
+    } else {
+      result.applied = true;
+      log_->Info("reloaded: ", rules->rules().size(), " rules, ",
+                 rules->hash());
+      metrics_->LoadSucceeded(clock_->Now());
+    }
+    absl::MutexLock lock(&mu_);
+    reload_success_ = result.applied;
+    if (result.applied) last_reload_ = clock_->Now();
+    audit.subject = rules->hash();
+    audit.detail = result.applied ? "applied" : "failed";
+  }
+  absl::Status recorded = store_->AppendAudit(audit);
+  if (!recorded.ok()) log_->Warning("audit: ", recorded.ToString());
+  return result;
+}
+
+void App::RefreshMetrics(Metrics* metrics) {
+  const absl::Time now = clock_->Now();
+  if (std::shared_ptr<EngineRunner> running = runner()) {
+    const RunnerStatus status = running->status();
+    metrics->SetReorderBuffer(static_cast<int64_t>(status.waiting));
+    std::vector<RuleTotals> totals;
+    for (size_t i = 0; i < status.engine.matches.size(); ++i) {
+      totals.push_back({status.engine.matches[i], status.engine.episodes[i],
+                        status.engine.evicted[i], status.engine.groups[i]});
+    }
+    metrics->rules().SetTotals(totals);
+    for (const SourceStatus& source : status.sources) {
+      SourceMetrics* out = metrics->Source(source.id.view());
+      out->SetCounts({source.totals.records, source.totals.events,
+                      source.totals.late, source.totals.duplicates});
+      if (source.newest_ms != kMinEventTime) {
+        out->SetLag(now - FromEventTime(source.newest_ms));
+      }
+      if (source.watermark_ms != kMinEventTime) {
+        out->SetWatermark(FromEventTime(source.watermark_ms));
+      }
+    }
+  }
+  if (auto counts = store_->CountAlerts(); counts.ok()) {
+    metrics->SetAlerts(*counts);
+  }
+  if (auto outbox = store_->CountOutbox(); outbox.ok()) {
+    metrics->SetOutbox(outbox->pending, outbox->dead,
+                       outbox->oldest_pending_ms == 0
+                           ? absl::ZeroDuration()
+                           : now - FromEventTime(outbox->oldest_pending_ms));
+  }
+  constexpr int kMaxRolls = 1000;
+  if (auto rolls = store_->ListRolls(false, kMaxRolls); rolls.ok()) {
+    std::vector<int64_t> counts(
+        static_cast<size_t>(RollState::kCancelled) + 1, 0);
+    for (const Roll& roll : *rolls) ++counts[static_cast<size_t>(roll.state)];
+    metrics->SetRolls(counts);
+  }
+  for (const DeliveryStats& delivery : responder_->Stats().notifiers) {
+    DeliveryStats& before = published_[delivery.notifier];
+    auto count = [&](NotificationOutcome outcome, int64_t now_total,
+                     int64_t then) {
+      for (; then < now_total; ++then) {
+        metrics->NotificationTried(delivery.notifier, outcome);
+      }
+    };
+    count(NotificationOutcome::kSent, delivery.sent, before.sent);
+    // An attempt that ended its message is dead, any other failed one is
+    // followed by a retry.
+    count(NotificationOutcome::kRetried, delivery.failed - delivery.dead,
+          before.failed - before.dead);
+    count(NotificationOutcome::kDead, delivery.dead, before.dead);
+    before = delivery;
+  }
+}
+
+}  // namespace keywatch
