@@ -104,7 +104,7 @@ class MapReader {
   const Node* Require(absl::string_view key);
 
   std::string String(absl::string_view key, absl::string_view fallback = "");
-  // Absent or empty is an issue.
+  // Absent or empty is an issue, and gives "".
   std::string RequiredString(absl::string_view key);
   bool Bool(absl::string_view key, bool fallback);
   int64_t Int(absl::string_view key, int64_t fallback, int64_t min,

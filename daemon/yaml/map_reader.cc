@@ -67,7 +67,8 @@ MapReader::MapReader(const File& file, const Node* node, IssueList* issues)
     // `section:` with everything in it commented out is an empty map.
     if (!node_->is_null()) {
       ErrorAt(*node_, kWrongType,
-              absl::StrCat("must be a map, not ", KindName(node_->kind)));
+              absl::StrCat("must be a map, not ", KindName(node_->kind)),
+              "keys with their values, indented below");
     }
     node_ = nullptr;
   }
@@ -87,7 +88,8 @@ const Node* MapReader::Get(absl::string_view key) {
 const Node* MapReader::Require(absl::string_view key) {
   const Node* value = Get(key);
   if (value == nullptr) {
-    Error(key, "missing-key", absl::StrCat("\"", key, "\" is missing"));
+    Error(key, "missing-key", absl::StrCat("\"", key, "\" is missing"),
+          absl::StrCat("add \"", key, ": ...\" to this map"));
   }
   return value;
 }
@@ -103,7 +105,8 @@ const Node* MapReader::Typed(absl::string_view key, bool want_scalar) {
   if (!value->is_scalar()) {
     Error(key, kWrongType,
           absl::StrCat("\"", key, "\" must be a single value, not ",
-                       KindName(value->kind)));
+                       KindName(value->kind)),
+          "one word or number, or text in quotes");
     return nullptr;
   }
   return value;
@@ -116,12 +119,15 @@ std::string MapReader::String(absl::string_view key,
 }
 
 std::string MapReader::RequiredString(absl::string_view key) {
-  if (Require(key) == nullptr) return "";
-  const Node* value = Typed(key, true);
+  const Node* value = Require(key);
   if (value == nullptr) return "";
-  if (value->text.empty()) {
-    Error(key, "empty-value", absl::StrCat("\"", key, "\" is empty"));
+  if (value->is_scalar() && value->text.empty()) {
+    Error(key, "empty-value", absl::StrCat("\"", key, "\" has no value"),
+          "it has no default: write one");
+    return "";
   }
+  value = Typed(key, true);
+  if (value == nullptr) return "";
   return value->text;
 }
 
@@ -132,7 +138,7 @@ bool MapReader::Bool(absl::string_view key, bool fallback) {
     Error(key, kWrongType,
           absl::StrCat("\"", key, "\" must be true or false, not ",
                        KindName(value->kind)),
-          value->quoted ? "without quotes" : "");
+          value->quoted ? "without quotes" : "write true or false");
     return fallback;
   }
   return value->boolean;
@@ -144,14 +150,13 @@ int64_t MapReader::Int(absl::string_view key, int64_t fallback, int64_t min,
   if (value == nullptr) return fallback;
   if (value->kind != Node::Kind::kInt) {
     Error(key, kWrongType, absl::StrCat("\"", key, "\" must be a whole number"),
-          value->quoted ? "without quotes" : "");
+          value->quoted ? "without quotes" : "digits only");
     return fallback;
   }
   if (value->integer < min || value->integer > max) {
-    Error(key, kOutOfRange,
-          absl::StrCat("\"", key, "\" must be ",
-                       RangeText(min, max, INT64_MAX,
-                                 [](int64_t n) { return absl::StrCat(n); })));
+    Error(key, kOutOfRange, absl::StrCat("\"", key, "\" is out of range"),
+          RangeText(min, max, INT64_MAX,
+                    [](int64_t n) { return absl::StrCat(n); }));
     return fallback;
   }
   return value->integer;
@@ -168,14 +173,13 @@ double MapReader::Double(absl::string_view key, double fallback, double min,
       (!value->quoted && absl::SimpleAtod(value->text, &number));
   if (!is_number || std::isnan(number)) {
     Error(key, kWrongType, absl::StrCat("\"", key, "\" must be a number"),
-          value->quoted ? "without quotes" : "");
+          value->quoted ? "without quotes" : "like 10 or 0.5");
     return fallback;
   }
   if (number < min || number > max) {
-    Error(key, kOutOfRange,
-          absl::StrCat("\"", key, "\" must be ",
-                       RangeText(min, max, std::numeric_limits<double>::max(),
-                                 [](double d) { return absl::StrCat(d); })));
+    Error(key, kOutOfRange, absl::StrCat("\"", key, "\" is out of range"),
+          RangeText(min, max, std::numeric_limits<double>::max(),
+                    [](double d) { return absl::StrCat(d); }));
     return fallback;
   }
   return number;
@@ -196,10 +200,8 @@ absl::Duration MapReader::Duration(absl::string_view key,
     return fallback;
   }
   if (*duration < min || *duration > max) {
-    Error(key, kOutOfRange,
-          absl::StrCat(
-              "\"", key, "\" must be ",
-              RangeText(min, max, absl::InfiniteDuration(), FormatDuration)));
+    Error(key, kOutOfRange, absl::StrCat("\"", key, "\" is out of range"),
+          RangeText(min, max, absl::InfiniteDuration(), FormatDuration));
     return fallback;
   }
   return *duration;
@@ -217,9 +219,8 @@ int64_t MapReader::Bytes(absl::string_view key, int64_t fallback, int64_t min,
     return fallback;
   }
   if (bytes < min || bytes > max) {
-    Error(key, kOutOfRange,
-          absl::StrCat("\"", key, "\" must be ",
-                       RangeText(min, max, INT64_MAX, FormatBytes)));
+    Error(key, kOutOfRange, absl::StrCat("\"", key, "\" is out of range"),
+          RangeText(min, max, INT64_MAX, FormatBytes));
     return fallback;
   }
   return bytes;
@@ -236,14 +237,16 @@ std::vector<std::string> MapReader::Strings(absl::string_view key) {
   if (!value->is_list()) {
     Error(key, kWrongType,
           absl::StrCat("\"", key, "\" must be a list, not ",
-                       KindName(value->kind)));
+                       KindName(value->kind)),
+          "[a, b], or each element on a line that begins with -");
     return strings;
   }
   for (const Node& element : value->list) {
     if (!element.is_scalar() || element.is_null()) {
       ErrorAt(element, kWrongType,
               absl::StrCat("the elements of \"", key, "\" must be text, not ",
-                           KindName(element.kind)));
+                           KindName(element.kind)),
+              "quote the text if it looks like something else");
       continue;
     }
     strings.push_back(element.text);
