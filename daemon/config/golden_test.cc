@@ -51,8 +51,8 @@ TEST_P(ConfigGolden, EveryMistakeIsShownWithPlaceAndHint) {
   const std::string report =
       CheckConfigReport(base + ".yaml", options, false, nullptr, &exit_code);
   EXPECT_EQ(exit_code, kConfigRefused);
-  for (const Issue& issue :
-       LoadConfig(base + ".yaml", options).issues.issues()) {
+  const LoadedConfig loaded = LoadConfig(base + ".yaml", options);
+  for (const Issue& issue : loaded.issues.issues()) {
     EXPECT_GT(issue.where.line, 0) << FormatIssue(issue);
     EXPECT_GT(issue.where.column, 0) << FormatIssue(issue);
     EXPECT_NE(issue.hint, "") << FormatIssue(issue);
