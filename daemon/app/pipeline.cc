@@ -45,7 +45,7 @@ void Pipeline::RestorePartition(const PartitionState& state) {
     source.watermark = state.watermark_ms;
     for (const auto& [id, hashes] : state.seen_ids) {
       if (id != source.spec.id) continue;
-      for (uint64_t hash : hashes) source.seen->Insert(hash, watermark_);
+      source.seen->Restore(hashes);
     }
   }
   engine_->FinishRestore(state.watermark_ms);
@@ -59,7 +59,7 @@ void Pipeline::RestorePending(uint32_t index,
     source.stored_pending.emplace(event.id);
     if (source.spec.dedup && !event.id_is_position) {
       source.seen->Insert(SeenIds::Hash(event.id, options_.seen_seed),
-                         event.time_ms);
+                          event.time_ms, kMinEventTime);
     }
     source.newest = std::max(source.newest, event.time_ms);
     buffer_.Push(&event, batch);
@@ -120,7 +120,7 @@ void Pipeline::TakeEvent(Source& source, const Event& event,
   if (event.reread && event.time_ms <= restored_watermark_) return;
   if (source.spec.dedup && !event.id_is_position &&
       !source.seen->Insert(SeenIds::Hash(event.id, options_.seen_seed),
-                           event.time_ms)) {
+                           event.time_ms, watermark_)) {
     if (!event.reread) ++source.totals.duplicates;
     return;
   }
@@ -208,7 +208,8 @@ void Pipeline::Processed(const Event& event) {
   if (!source.spec.dedup || event.id_is_position || options_.only_matched) {
     return;
   }
-  source.processed.push_back(SeenIds::Hash(event.id, options_.seen_seed));
+  SeenIds::Pack(SeenIds::Hash(event.id, options_.seen_seed), event.time_ms,
+                &source.processed);
   source.processed_newest = std::max(source.processed_newest, event.time_ms);
 }
 
@@ -252,12 +253,12 @@ CheckpointBatch Pipeline::TakeCheckpoint(
     source.committed = source.totals;
     out.totals.push_back(delta);
     if (!source.processed.empty()) {
-      out.seen_until_ms = std::max(
-          out.seen_until_ms,
-          source.processed_newest +
-              absl::ToInt64Milliseconds(source.spec.dedup_horizon));
+      out.seen_until_ms =
+          std::max(out.seen_until_ms,
+                   source.seen->NeededUntil(source.processed_newest));
       out.seen_ids.emplace_back(source.spec.id, std::move(source.processed));
       source.processed.clear();
+      source.processed_newest = kMinEventTime;
     }
   }
   observed_since_checkpoint_ = 0;

@@ -141,7 +141,7 @@ class Pipeline {
     EventTime newest = kMinEventTime;
     EventTime watermark = kMinEventTime;
     std::shared_ptr<SeenIds> seen;
-    std::vector<uint64_t> processed;  // hashes, since the last checkpoint
+    SeenIds::Packed processed;  // since the last checkpoint
     EventTime processed_newest = kMinEventTime;
     SourceTotals totals;              // since the pipeline was made
     SourceTotals committed;           // of those, given to a checkpoint

@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace keywatch {
 
@@ -10,8 +11,20 @@ uint64_t SeenIds::Hash(absl::string_view id, uint64_t seed) {
   return XXH3_64bits_withSeed(id.data(), id.size(), seed);
 }
 
-bool SeenIds::Insert(uint64_t hash, EventTime time_ms) {
-  if (!ids_.insert(hash).second) return false;
+bool SeenIds::Insert(uint64_t hash, EventTime time_ms, EventTime watermark) {
+  if (watermark != kMinEventTime && time_ms < watermark - horizon_ms_) {
+    return true;
+  }
+  auto it = times_.find(hash);
+  if (it != times_.end() && std::abs(time_ms - it->second) <= horizon_ms_) {
+    return false;
+  }
+  Remember(hash, time_ms);
+  return true;
+}
+
+void SeenIds::Remember(uint64_t hash, EventTime time_ms) {
+  times_[hash] = time_ms;
   if (chunks_.empty() || chunks_.back().ids.size() >= kChunk) {
     chunks_.emplace_back();
     chunks_.back().ids.reserve(kChunk);
@@ -19,20 +32,35 @@ bool SeenIds::Insert(uint64_t hash, EventTime time_ms) {
   Chunk& chunk = chunks_.back();
   chunk.ids.push_back(hash);
   chunk.newest_ms = std::max(chunk.newest_ms, time_ms);
-  while (ids_.size() > max_ids_ && chunks_.size() > 1) DropOldest();
-  return true;
+  while (times_.size() > max_ids_ && chunks_.size() > 1) DropOldest();
 }
 
 void SeenIds::AdvanceTo(EventTime watermark) {
   while (!chunks_.empty() &&
-         chunks_.front().newest_ms < watermark - horizon_ms_) {
+         NeededUntil(chunks_.front().newest_ms) < watermark) {
     DropOldest();
   }
 }
 
 void SeenIds::DropOldest() {
-  for (uint64_t hash : chunks_.front().ids) ids_.erase(hash);
+  const EventTime newest = chunks_.front().newest_ms;
+  for (uint64_t hash : chunks_.front().ids) {
+    auto it = times_.find(hash);
+    // An id that came again later stands in a later chunk, too.
+    if (it != times_.end() && it->second <= newest) times_.erase(it);
+  }
   chunks_.pop_front();
+}
+
+void SeenIds::Pack(uint64_t hash, EventTime time_ms, Packed* out) {
+  out->push_back(hash);
+  out->push_back(static_cast<uint64_t>(time_ms));
+}
+
+void SeenIds::Restore(const Packed& packed) {
+  for (size_t i = 0; i + 1 < packed.size(); i += 2) {
+    Remember(packed[i], static_cast<EventTime>(packed[i + 1]));
+  }
 }
 
 }  // namespace keywatch

@@ -104,8 +104,9 @@ struct CheckpointBatch {
   std::vector<RejectSample> reject_samples;
   std::vector<SourceTotals> totals;
   std::vector<Gap> gaps;
-  // Hashes of event ids processed since the last commit; a chunk is dropped
-  // when the watermark has passed `seen_until_ms`.
+  // What is remembered of the event ids processed since the last commit, in
+  // words of 64 bits that mean nothing to the store; a chunk is dropped when
+  // the watermark has passed `seen_until_ms`.
   std::vector<std::pair<SourceId, std::vector<uint64_t>>> seen_ids;
   EventTime seen_until_ms = 0;
   // Wall clock, for outbox rows and audit.
