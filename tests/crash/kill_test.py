@@ -39,7 +39,7 @@ def alerts(daemon):
     facts = []
     for entry in listed:
         alert = daemon.json("alerts", "show", entry["id"])["alert"]
-        for volatile in ("version", "state_changed_at", "stateChangedAt"):
+        for volatile in ("version", "state_time"):
             alert.pop(volatile, None)
         facts.append(alert)
     return sorted(facts, key=lambda alert: alert["id"])
@@ -51,9 +51,8 @@ def finished(daemon):
         status = daemon.json("status")
     except AssertionError:
         return False
-    source = [s for s in status["sources"] if (s.get("source") or s.get("name") or s.get("id")) == "shop"][0]
-    return int(source["events"]) >= daemon.expected_events and int(status.get("reorder_buffer_events", status.get(
-        "reorderBufferEvents", 0))) <= 1
+    source = [s for s in status["sources"] if s["id"] == "shop"][0]
+    return int(source["events"]) >= daemon.expected_events and int(status["engine"].get("reorder_buffer_events", 0)) <= 1
 
 
 def run(options, log, kills, rnd):

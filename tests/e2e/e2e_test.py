@@ -176,8 +176,8 @@ notifiers:
 
         def opened():
             listed = daemon.json("alerts", "list", "--limit", "1000")["alerts"]
-            listed.sort(key=lambda a: a.get("first_fire") or a.get("firstFire") or "")
-            names = [a.get("rule_name") or a.get("ruleName") or a.get("rule") for a in listed]
+            listed.sort(key=lambda a: a["first_fire_time"])
+            names = [a["rule_name"] for a in listed]
             return names if set(IN_ORDER) <= set(names) else None
 
         names = wait_for("the alerts of the leak", opened, 60)

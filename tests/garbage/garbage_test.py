@@ -85,7 +85,7 @@ def main():
                 file.write(piece)
 
         def read_all():
-            sources = [s for s in daemon.json("status")["sources"] if s.get("source") == "shop"]
+            sources = [s for s in daemon.json("status")["sources"] if s["id"] == "shop"]
             return sources and int(sources[0]["events"]) >= 37 and sources[0]
 
         source = wait_for("the good events", read_all, 60)
@@ -111,8 +111,7 @@ def main():
             search("keywatch alerts show", daemon.cli("--output", "json", "alerts", "show", alert["id"]).stdout.encode(),
                    found)
         for key in daemon.json("keys", "list")["keys"]:
-            name = key.get("key_id") or key.get("keyId") or key.get("id") or key.get("key")
-            search("keywatch keys show", daemon.cli("--output", "json", "keys", "show", name).stdout.encode(), found)
+                search("keywatch keys show", daemon.cli("--output", "json", "keys", "show", key["id"]).stdout.encode(), found)
         search("/metrics", daemon.get("/metrics")[1].encode(), found)
         if subprocess.run(["promtool", "check", "metrics"], input=daemon.get("/metrics")[1].encode(),
                           capture_output=True).returncode != 0:
