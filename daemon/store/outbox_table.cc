@@ -41,7 +41,8 @@ absl::Status EndOutboxRow(Connection& db, int64_t id, OutboxStatus end,
 std::string IdempotencyKey(const AlertId& alert, absl::string_view notifier,
                            absl::string_view event) {
   return absl::StrReplaceAll(
-      absl::StrCat(alert.view(), "_", notifier, "_", event), {{".", "%2E"}});
+      absl::StrCat(alert.view(), "_", notifier, "_", event),
+      {{".", "%2E"}, {"%", "%25"}});
 }
 
 absl::Status AddOutboxRows(Connection& db, int64_t alert_num,
