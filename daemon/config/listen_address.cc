@@ -2,6 +2,9 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -81,7 +84,10 @@ absl::StatusOr<ListenAddress> ParseListenAddress(absl::string_view text) {
   if (absl::EndsWith(port, "s")) {
     return Bad(kNoTls);
   }
-  if (!absl::SimpleAtoi(port, &address.port) || address.port < 0 ||
+  // SimpleAtoi would take blanks and signs.
+  const bool digits =
+      std::all_of(port.begin(), port.end(), absl::ascii_isdigit);
+  if (!digits || !absl::SimpleAtoi(port, &address.port) ||
       address.port > 65535) {
     return Bad(absl::StrCat(
         "\"", port,

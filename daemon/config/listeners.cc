@@ -43,7 +43,10 @@ absl::optional<ListenAddress> ReadListen(
 void ReadListeners(Section* root, Config* config) {
   Section grpc = root->Child("grpc");
   config->grpc.listen = ReadListen(&grpc, config->grpc.listen);
-  config->grpc.unix_socket = grpc.Path("unix_socket", Section::Kind::kAny, "");
+  // '' says that there is none, as its absence does.
+  if (!grpc.reader().String("unix_socket").empty()) {
+    config->grpc.unix_socket = grpc.Path("unix_socket", Section::Kind::kAny);
+  }
   if (config->grpc.unix_socket.size() > kMaxSocketPath) {
     grpc.reader().Error(
         "unix_socket", "bad-path",

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
@@ -53,12 +54,16 @@ absl::StatusOr<Network> ParseNetwork(absl::string_view text) {
   }
   const int bits = network.ipv6 ? 128 : 32;
   network.prefix = bits;
+  const absl::string_view prefix =
+      slash == absl::string_view::npos ? "" : text.substr(slash + 1);
+  // SimpleAtoi would take blanks and signs.
+  const bool digits =
+      std::all_of(prefix.begin(), prefix.end(), absl::ascii_isdigit);
   if (slash != absl::string_view::npos &&
-      (!absl::SimpleAtoi(text.substr(slash + 1), &network.prefix) ||
-       network.prefix < 0 || network.prefix > bits)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", text.substr(slash + 1),
-                     "\" is no prefix length; it is 0 to ", bits));
+      (!digits || !absl::SimpleAtoi(prefix, &network.prefix) ||
+       network.prefix > bits)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", prefix, "\" is no prefix length; it is 0 to ", bits));
   }
   Network masked = network;
   masked.address = Masked(network, network.prefix);
