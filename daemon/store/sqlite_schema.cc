@@ -109,7 +109,6 @@ CREATE TABLE outbox (
   finished_ms INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (next_attempt_ms) WHERE status = 0;
-CREATE INDEX outbox_order ON outbox (alert, notifier, num) WHERE status = 0;
 CREATE INDEX outbox_alert ON outbox (alert, notifier, status);
 CREATE INDEX outbox_dead ON outbox (num) WHERE status = 2;
 
