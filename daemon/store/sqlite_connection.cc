@@ -165,6 +165,12 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(
   return absl::WrapUnique(new Connection(db));
 }
 
+Connection::Connection(sqlite3* db) : db_(db) {
+  sqlite3_rollback_hook(
+      db_, [](void* rolled_back) { *static_cast<bool*>(rolled_back) = true; },
+      &rolled_back_);
+}
+
 Connection::~Connection() {
   for (auto& entry : statements_) sqlite3_finalize(entry.second->raw);
   sqlite3_close_v2(db_);
@@ -213,6 +219,19 @@ absl::StatusOr<std::string> Connection::QueryText(absl::string_view sql) {
   if (statement.Next()) return std::string(statement.Text(0));
   if (!statement.status().ok()) return statement.status();
   return absl::NotFoundError("no row");
+}
+
+absl::Status Connection::Commit() {
+  rolled_back_ = false;
+  const absl::Status status = Prepare("COMMIT").Run();
+  if (status.ok()) return status;
+  // What was done after the commit may fail as well: a transaction that ended
+  // and was not rolled back is committed.
+  if (sqlite3_get_autocommit(db_) != 0 && !rolled_back_) {
+    return absl::OkStatus();
+  }
+  Rollback();
+  return status;
 }
 
 void Connection::Rollback() {

@@ -152,23 +152,26 @@ class Connection {
   sqlite3* raw() { return db_; }
 
  private:
-  explicit Connection(sqlite3* db) : db_(db) {}
+  explicit Connection(sqlite3* db);
 
   template <typename Body>
   absl::Status Transact(absl::string_view begin, Body& body) {
     // A rollback that failed must not fail everything from then on.
     Rollback();
     absl::Status status = Prepare(begin).Run();
-    if (!status.ok()) return status;
-    status = body();
-    if (status.ok()) status = Prepare("COMMIT").Run();
-    if (!status.ok()) Rollback();
+    if (status.ok()) status = body();
+    if (status.ok()) return Commit();
+    // A BEGIN that failed may have begun.
+    Rollback();
     return status;
   }
+  absl::Status Commit();
   // Ends the transaction, if there is one.
   void Rollback();
 
   sqlite3* const db_;
+  // Set by SQLite when it rolls back, by itself or on demand.
+  bool rolled_back_ = false;
   absl::flat_hash_map<std::string, std::unique_ptr<Statement::Cached>>
       statements_;
 };
