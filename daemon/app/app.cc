@@ -52,9 +52,8 @@ App::App(Config config, Options options, Clock* clock, Log* log)
       log_(log),
       started_(clock->Now()) {}
 
-absl::StatusOr<std::unique_ptr<App>> App::Create(Config config,
-                                                 Options options, Clock* clock,
-                                                 Log* log) {
+absl::StatusOr<std::unique_ptr<App>> App::Create(Config config, Options options,
+                                                 Clock* clock, Log* log) {
   std::unique_ptr<App> app(
       new App(std::move(config), std::move(options), clock, log));
   const Config& settings = app->config_;
@@ -86,14 +85,12 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(Config config,
       OpenInstallation(settings.state_directory);
   if (!installation.ok()) return installation.status();
   app->seen_seed_ = installation->seen_seed;
-  app->redactor_ =
-      std::make_unique<Redactor>(std::move(installation->pepper));
+  app->redactor_ = std::make_unique<Redactor>(std::move(installation->pepper));
 
   if (!settings.enrichment.city_database.empty() ||
       !settings.enrichment.asn_database.empty()) {
-    absl::StatusOr<std::unique_ptr<Enricher>> enricher =
-        NewGeoEnricher(settings.enrichment.city_database,
-                       settings.enrichment.asn_database);
+    absl::StatusOr<std::unique_ptr<Enricher>> enricher = NewGeoEnricher(
+        settings.enrichment.city_database, settings.enrichment.asn_database);
     if (!enricher.ok()) return Annotate(enricher.status(), "enrichment");
     app->enricher_ = *std::move(enricher);
   }
@@ -118,9 +115,9 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(Config config,
     notifier_names.push_back(notifier.name);
   }
   auto log_line = [log](absl::string_view line) { log->Info(line); };
-  app->responder_ = std::make_unique<Responder>(
-      settings.outbox, std::move(notifiers), app->store_.get(), clock,
-      log_line);
+  app->responder_ =
+      std::make_unique<Responder>(settings.outbox, std::move(notifiers),
+                                  app->store_.get(), clock, log_line);
   Roller::Inputs inputs;
   inputs.watermark = [store = app->store_.get()] {
     return store->Watermark(kPartition);
@@ -222,9 +219,9 @@ absl::Status App::StartRunner(std::shared_ptr<const RuleSet> rules) {
     labels.push_back({rule.name, rule.level});
   }
   metrics_->rules().SetRules(labels);
-  absl::StatusOr<std::unique_ptr<EngineRunner>> runner = EngineRunner::Start(
-      rules, *std::move(sources), std::move(options), store_.get(), clock_,
-      redactor_.get(), log_);
+  absl::StatusOr<std::unique_ptr<EngineRunner>> runner =
+      EngineRunner::Start(rules, *std::move(sources), std::move(options),
+                          store_.get(), clock_, redactor_.get(), log_);
   if (!runner.ok()) return runner.status();
   absl::MutexLock lock(&mu_);
   rules_ = std::move(rules);
@@ -323,9 +320,9 @@ Health App::GetHealth() {
         "another process took over the state; this one writes nothing");
   }
   if (!status.commit_error.empty()) {
-    health.problems.push_back(absl::StrCat(
-        "commits fail, reading has stopped until they work: ",
-        status.commit_error));
+    health.problems.push_back(
+        absl::StrCat("commits fail, reading has stopped until they work: ",
+                     status.commit_error));
   }
   health.ready = health.problems.empty();
   {
@@ -510,8 +507,8 @@ void App::RefreshMetrics(Metrics* metrics) {
   }
   constexpr int kMaxRolls = 1000;
   if (auto rolls = store_->ListRolls(false, kMaxRolls); rolls.ok()) {
-    std::vector<int64_t> counts(
-        static_cast<size_t>(RollState::kCancelled) + 1, 0);
+    std::vector<int64_t> counts(static_cast<size_t>(RollState::kCancelled) + 1,
+                                0);
     for (const Roll& roll : *rolls) ++counts[static_cast<size_t>(roll.state)];
     metrics->SetRolls(counts);
   }

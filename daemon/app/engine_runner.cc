@@ -29,9 +29,9 @@ struct EngineRunner::SourceThread {
 
   // Guarded by the runner's mu_.
   absl::optional<DecodedPage> page;
-  bool taken = true;                  // the mailbox is free
-  absl::Time caught_up;               // begin of the last empty fetch
-  absl::Time last_data;               // when something came last
+  bool taken = true;     // the mailbox is free
+  absl::Time caught_up;  // begin of the last empty fetch
+  absl::Time last_data;  // when something came last
   absl::Time last_success;
   std::string error;
   int64_t errors = 0;
@@ -68,27 +68,27 @@ absl::StatusOr<std::unique_ptr<EngineRunner>> EngineRunner::Start(
     if (!profile.ok()) return absl::nullopt;
     return *std::move(profile);
   };
-  runner->pipeline_ = std::make_unique<Pipeline>(
-      rules, std::move(specs), std::move(pipeline_options));
+  runner->pipeline_ = std::make_unique<Pipeline>(rules, std::move(specs),
+                                                 std::move(pipeline_options));
 
   absl::flat_hash_set<std::string> dropped;
   int64_t unreadable = 0;
   std::vector<std::string> owners;
   Engine& engine = runner->pipeline_->engine();
   absl::flat_hash_set<std::string> kept;
-  absl::StatusOr<PartitionState> state = store->OpenPartition(
-      runner->options_.partition, runner->options_.owner,
-      [&](const StateRow& row) {
-        const absl::Status status =
-            engine.RestoreRow(row.owner, row.group, row.blob);
-        if (status.ok()) {
-          kept.insert(row.owner);
-        } else if (absl::IsNotFound(status)) {
-          dropped.insert(row.owner);
-        } else {
-          ++unreadable;
-        }
-      });
+  absl::StatusOr<PartitionState> state =
+      store->OpenPartition(runner->options_.partition, runner->options_.owner,
+                           [&](const StateRow& row) {
+                             const absl::Status status = engine.RestoreRow(
+                                 row.owner, row.group, row.blob);
+                             if (status.ok()) {
+                               kept.insert(row.owner);
+                             } else if (absl::IsNotFound(status)) {
+                               dropped.insert(row.owner);
+                             } else {
+                               ++unreadable;
+                             }
+                           });
   if (!state.ok()) return state.status();
   if (unreadable > 0) {
     return absl::DataLossError(
@@ -225,8 +225,9 @@ void EngineRunner::RunEngine() {
     bool stopping;
     {
       absl::MutexLock lock(&mu_);
-      const absl::Duration wait = std::max(
-          absl::ZeroDuration(), std::min(kIdleTick, next_commit - clock_->Now()));
+      const absl::Duration wait =
+          std::max(absl::ZeroDuration(),
+                   std::min(kIdleTick, next_commit - clock_->Now()));
       if (!work_) clock_->SleepOrWake(&mu_, &work_, wait);
       work_ = false;
       stopping = stopping_;
@@ -292,10 +293,10 @@ bool EngineRunner::Commit() {
       [&](const Detection& detection) {
         if (detection.kind == Detection::Kind::kOpen) {
           const Rule& rule = rules_->rule(detection.rule);
-          opened.push_back(absl::StrCat(
-              "alert ", detection.id.str(), " ", LevelName(rule.level), " ",
-              rule.name, ", key ", detection.key.str(), ": ",
-              detection.explanation));
+          opened.push_back(absl::StrCat("alert ", detection.id.str(), " ",
+                                        LevelName(rule.level), " ", rule.name,
+                                        ", key ", detection.key.str(), ": ",
+                                        detection.explanation));
         }
         return BuildAlert(*rules_, detection, options_.default_notify);
       },
@@ -321,9 +322,10 @@ bool EngineRunner::Commit() {
     if (absl::IsAborted(status)) {
       status_.fenced = true;
       stopping_ = true;
-      log_->Error("another process took over this state; this one has stopped "
-                  "and written nothing since: ",
-                  status.ToString());
+      log_->Error(
+          "another process took over this state; this one has stopped "
+          "and written nothing since: ",
+          status.ToString());
       return false;
     }
     if (!failed) {
@@ -332,8 +334,9 @@ bool EngineRunner::Commit() {
     }
     failed = true;
     if (stopping_) {
-      log_->Error("stopping with an uncommitted page; it is read again at the "
-                  "next start");
+      log_->Error(
+          "stopping with an uncommitted page; it is read again at the "
+          "next start");
       return false;
     }
     clock_->SleepOrWake(&mu_, &stopping_, retry);

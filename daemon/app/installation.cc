@@ -26,14 +26,13 @@ absl::Status Write(const std::string& path, const std::string& text) {
   // Complete under another name first: a crash leaves no half pepper.
   const std::string temporary = path + ".new";
   unlink(temporary.c_str());
-  const int fd = open(temporary.c_str(),
-                      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                      0600);
+  const int fd =
+      open(temporary.c_str(),
+           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return FileError("create", temporary);
-  const bool written =
-      write(fd, text.data(), text.size()) ==
-          static_cast<ssize_t>(text.size()) &&
-      fsync(fd) == 0;
+  const bool written = write(fd, text.data(), text.size()) ==
+                           static_cast<ssize_t>(text.size()) &&
+                       fsync(fd) == 0;
   close(fd);
   if (!written) return FileError("write", temporary);
   if (rename(temporary.c_str(), path.c_str()) != 0) {
@@ -71,9 +70,10 @@ absl::StatusOr<Installation> OpenInstallation(
   for (char c : hex) valid = valid && absl::ascii_isxdigit(c);
   if (!valid) {
     return absl::DataLossError(absl::StrCat(
-        path, " is damaged: restore it from a backup. Without it the keys that "
-              "were known by their fingerprint get new names; to accept that, "
-              "remove the file"));
+        path,
+        " is damaged: restore it from a backup. Without it the keys that "
+        "were known by their fingerprint get new names; to accept that, "
+        "remove the file"));
   }
   const std::string pepper = absl::HexStringToBytes(hex);
   Installation out;

@@ -214,8 +214,8 @@ std::string SourceLocation(const SourceConfig& source) {
   std::string url = source.http.url.substr(0, source.http.url.find('?'));
   const size_t host = url.find("://");
   const size_t at = url.find('@');
-  const size_t path = host == std::string::npos ? std::string::npos
-                                                : url.find('/', host + 3);
+  const size_t path =
+      host == std::string::npos ? std::string::npos : url.find('/', host + 3);
   if (host != std::string::npos && at != std::string::npos && at < path) {
     url.erase(host + 3, at - host - 2);
   }

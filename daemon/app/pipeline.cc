@@ -253,9 +253,8 @@ CheckpointBatch Pipeline::TakeCheckpoint(
     source.committed = source.totals;
     out.totals.push_back(delta);
     if (!source.processed.empty()) {
-      out.seen_until_ms =
-          std::max(out.seen_until_ms,
-                   source.seen->NeededUntil(source.processed_newest));
+      out.seen_until_ms = std::max(
+          out.seen_until_ms, source.seen->NeededUntil(source.processed_newest));
       out.seen_ids.emplace_back(source.spec.id, std::move(source.processed));
       source.processed.clear();
       source.processed_newest = kMinEventTime;

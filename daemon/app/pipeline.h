@@ -79,8 +79,7 @@ class Pipeline {
   Engine& engine() { return *engine_; }
   void RestorePartition(const PartitionState& state);
   // Records of source `source` that were waiting, decoded by its worker.
-  void RestorePending(uint32_t source,
-                      std::shared_ptr<const EventBatch> batch);
+  void RestorePending(uint32_t source, std::shared_ptr<const EventBatch> batch);
 
   // --- The data.
 
@@ -143,8 +142,8 @@ class Pipeline {
     std::shared_ptr<SeenIds> seen;
     SeenIds::Packed processed;  // since the last checkpoint
     EventTime processed_newest = kMinEventTime;
-    SourceTotals totals;              // since the pipeline was made
-    SourceTotals committed;           // of those, given to a checkpoint
+    SourceTotals totals;     // since the pipeline was made
+    SourceTotals committed;  // of those, given to a checkpoint
     std::vector<Stream> streams;
     absl::flat_hash_map<std::string, int64_t> rejects;  // since the last one
     std::vector<std::string> ended;

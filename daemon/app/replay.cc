@@ -66,8 +66,7 @@ class ProgressBar {
     const double share =
         total > 0 ? std::min(1.0, static_cast<double>(done) / total) : 0;
     const int filled = static_cast<int>(share * kWidth);
-    const double seconds =
-        std::max(1e-3, absl::ToDoubleSeconds(now - begin_));
+    const double seconds = std::max(1e-3, absl::ToDoubleSeconds(now - begin_));
     *err_ << "\r[" << std::string(filled, '#')
           << std::string(kWidth - filled, '.') << "] "
           << absl::StrFormat("%3d %%  %d records  %.0f/s ",
@@ -94,9 +93,9 @@ std::shared_ptr<const RuleSet> LoadRules(const ReplayOptions& options,
                                          int* refused, std::ostream& err) {
   CompileOptions compile;
   compile.ignore_logsource = options.ignore_logsource;
-  CompileResult result =
-      options.strict ? CompileRules(options.rules, compile)
-                     : CompileRulesLeniently(options.rules, compile);
+  CompileResult result = options.strict
+                             ? CompileRules(options.rules, compile)
+                             : CompileRulesLeniently(options.rules, compile);
   *refused = 0;
   for (const DocumentResult& document : result.documents) {
     if (!document.loaded) ++*refused;
@@ -155,10 +154,10 @@ class MatchWriter {
     if (!print_) return;
     for (uint32_t rule : event.matches) {
       line_.clear();
-      absl::StrAppend(&line_, "{\"rule_id\":",
-                      Dump(rules_->rule(rule).id.str()), ",\"event_id\":",
-                      Dump(std::string(event.id)), ",\"time\":\"",
-                      FormatTime(event.time_ms), "\"}\n");
+      absl::StrAppend(&line_,
+                      "{\"rule_id\":", Dump(rules_->rule(rule).id.str()),
+                      ",\"event_id\":", Dump(std::string(event.id)),
+                      ",\"time\":\"", FormatTime(event.time_ms), "\"}\n");
       *out_ << line_;
     }
   }
@@ -347,8 +346,7 @@ int RunReplay(const ReplayOptions& options, Clock* clock, std::ostream& out,
     absl::StatusOr<DecodedPage> page = log->worker->Next(begin);
     if (!page.ok()) {
       progress.End();
-      err << "keywatch replay: " << log->path << ": "
-          << page.status().message()
+      err << "keywatch replay: " << log->path << ": " << page.status().message()
           << "; what came before it was evaluated\n";
       exit_code = 1;
     }

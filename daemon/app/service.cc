@@ -17,8 +17,8 @@ int RunUntilSignal(App* app, const sigset_t& signals, Log* log) {
   }
   manager.Ready(app->Summary());
   log->Info("ready: ", app->Summary());
-  const timespec wait = absl::ToTimespec(
-      std::min(absl::Seconds(1), manager.watchdog_interval()));
+  const timespec wait =
+      absl::ToTimespec(std::min(absl::Seconds(1), manager.watchdog_interval()));
   while (true) {
     const int signal = sigtimedwait(&signals, nullptr, &wait);
     if (signal == SIGTERM || signal == SIGINT) {

@@ -25,8 +25,7 @@ void ServiceManager::Reloading() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   const int64_t micros = int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
-  sd_notify(0,
-            absl::StrCat("RELOADING=1\nMONOTONIC_USEC=", micros).c_str());
+  sd_notify(0, absl::StrCat("RELOADING=1\nMONOTONIC_USEC=", micros).c_str());
 }
 
 void ServiceManager::Stopping() { sd_notify(0, "STOPPING=1"); }

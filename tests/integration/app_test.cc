@@ -116,8 +116,8 @@ class AppTest : public ::testing::Test {
   LoadedConfig LoadOrDie() {
     const std::string path = dir_ + "/keywatchd.yaml";
     std::ofstream(path) << absl::StrReplaceAll(kConfig, {{"DIR", dir_}});
-    LoadedConfig config = LoadConfig(
-        path, DaemonConfigOptions(ConfigOptions::Files::kRequire));
+    LoadedConfig config =
+        LoadConfig(path, DaemonConfigOptions(ConfigOptions::Files::kRequire));
     EXPECT_TRUE(config.ok()) << FormatIssues(config.issues);
     return config;
   }

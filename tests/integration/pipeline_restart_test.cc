@@ -108,8 +108,8 @@ std::string Line(EventTime time_ms, int id, int key, int status,
 
 // Requests of a few keys over half an hour: bursts, silences, new networks,
 // duplicates, garbage, and disorder of at most `jitter_ms`.
-std::vector<std::string> RandomLines(int count, int64_t jitter_ms,
-                                     int first_id, std::mt19937* rnd) {
+std::vector<std::string> RandomLines(int count, int64_t jitter_ms, int first_id,
+                                     std::mt19937* rnd) {
   auto below = [rnd](int n) {
     return static_cast<int>((*rnd)() % static_cast<uint32_t>(n));
   };
@@ -117,8 +117,7 @@ std::vector<std::string> RandomLines(int count, int64_t jitter_ms,
   EventTime now = 1'767'571'200'000;
   for (int i = 0; i < count; ++i) {
     now += below(100) < 2 ? 240'000 : below(3'000);
-    const int id =
-        below(20) == 0 && i > 0 ? first_id + below(i) : first_id + i;
+    const int id = below(20) == 0 && i > 0 ? first_id + below(i) : first_id + i;
     const EventTime time =
         now - (jitter_ms > 0 ? below(static_cast<int>(jitter_ms)) : 0);
     if (below(40) == 0) {
@@ -126,11 +125,10 @@ std::vector<std::string> RandomLines(int count, int64_t jitter_ms,
       continue;
     }
     const bool sensitive = below(6) == 0;
-    lines.push_back(
-        Line(time, id, below(3), below(3) == 0 ? 403 : 200,
-             sensitive ? "/v1/identity/verification_sessions"
-                       : absl::StrCat("/v1/path/", below(8)),
-             below(60) == 0 ? 64500 + below(20) : 64500));
+    lines.push_back(Line(time, id, below(3), below(3) == 0 ? 403 : 200,
+                         sensitive ? "/v1/identity/verification_sessions"
+                                   : absl::StrCat("/v1/path/", below(8)),
+                         below(60) == 0 ? 64500 + below(20) : 64500));
   }
   return lines;
 }
@@ -223,9 +221,8 @@ Running StartFrom(const World& world, const Saved& saved, size_t page_lines) {
   out.pipeline =
       std::make_unique<Pipeline>(rules, std::move(specs), std::move(options));
   for (const auto& [key, blob] : saved.state) {
-    EXPECT_TRUE(out.pipeline->engine()
-                    .RestoreRow(key.first, key.second, blob)
-                    .ok())
+    EXPECT_TRUE(
+        out.pipeline->engine().RestoreRow(key.first, key.second, blob).ok())
         << key.first;
   }
   out.pipeline->RestorePartition(saved.partition);
