@@ -26,18 +26,23 @@ struct CompileOptions {
   // Today, for filters that expire: milliseconds since the epoch. 0 leaves
   // every filter in force.
   int64_t now_ms = 0;
+  // Also report advice: what other Sigma tools read differently, and what is
+  // likely meant otherwise (`rules check`).
+  bool lint = false;
+  // With `lint`: a rule that alerts and has no tests is worth a warning.
+  bool lint_missing_tests = false;
 };
 
 // What became of one document of one file.
 struct DocumentResult {
   std::string file;
-  int line = 0;        // of the document's first line
+  int line = 0;  // of the document's first line
   // "detection", "correlation", "filter", "anomaly"; "" when unreadable.
   std::string kind;
   std::string id;
   std::string title;
   bool loaded = false;
-  IssueList issues;    // those of this document, warnings included
+  IssueList issues;  // those of this document, warnings included
 };
 
 // The outcome of compiling: a usable set only when nothing was refused.
@@ -46,7 +51,9 @@ struct CompileResult {
   std::shared_ptr<const RuleSet> rules;
   // One per document, in order of file and position.
   std::vector<DocumentResult> documents;
-  // All issues, in the same order, with those that belong to no document.
+  // Issues that belong to no document: paths that cannot be read.
+  IssueList path_issues;
+  // All issues: path_issues, then those of the documents in their order.
   IssueList issues;
 };
 

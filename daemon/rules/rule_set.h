@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "daemon/core/event.h"
 #include "daemon/core/field_table.h"
@@ -103,19 +104,19 @@ struct Anomaly {
   // rate
   enum class Direction { kUp, kDown, kBoth };
   Direction direction = Direction::kUp;
-  double score = 0;             // threshold of the score
-  double margin = 0;            // least width of the band
-  double floor = 0;             // absolute minimum of the measure
-  int64_t for_ms = 0;           // the score must hold this long
-  int64_t keep_ms = 0;          // and then keeps firing this long
+  double score = 0;     // threshold of the score
+  double margin = 0;    // least width of the band
+  double floor = 0;     // absolute minimum of the measure
+  int64_t for_ms = 0;   // the score must hold this long
+  int64_t keep_ms = 0;  // and then keeps firing this long
   // ratio
-  uint32_t numerator = 0;       // indexes into Rule::inputs
+  uint32_t numerator = 0;  // indexes into Rule::inputs
   uint32_t denominator = 0;
   double floor_denominator = 0;
   // absence
   int64_t every_ms = 0;
-  std::string schedule;         // five-field cron, empty when `every` is used
-  std::string timezone;         // IANA name; empty is UTC
+  std::string schedule;  // five-field cron, empty when `every` is used
+  std::string timezone;  // IANA name; empty is UTC
   int64_t grace_ms = 0;
   // travel
   double floor_distance_km = 0;
@@ -169,17 +170,20 @@ struct Rule {
   // The group of a detection's alerts: the key, when the event has one.
   // The logsource, filters and expression live in the Matcher.
   // Slots that evidence shows beside the usual ones: fields that the rule
-  // reads, and `fields:`.
+  // reads (for a stateful rule: of its groups and values), and `fields:`.
   std::vector<Slot> evidence_slots;
 
   // --- Correlations and anomalies.
-  std::vector<uint32_t> inputs;         // rules, as indexes into the RuleSet
-  std::vector<std::string> group_by;    // as shown in alerts
+  std::vector<uint32_t> inputs;       // rules, as indexes into the RuleSet
+  std::vector<std::string> group_by;  // as shown in alerts
   std::vector<std::vector<FieldRef>> group_refs;  // [input][group_by]
   int64_t timespan_ms = 0;
+  // Of what the type measures: events, distinct values, a sum, ...; for
+  // rare_term a share from 0 to 1, for rate the score, for ratio the quotient,
+  // for dormant milliseconds of idleness, for travel km/h.
   std::vector<Comparison> condition;
-  std::vector<BooleanStep> expression;  // temporal ones; empty = all inputs
-  std::vector<std::string> value_fields;          // value_count's tuple, ...
+  std::vector<BooleanStep> expression;    // temporal ones; empty = all inputs
+  std::vector<std::string> value_fields;  // value_count's tuple, ...
   std::vector<std::vector<FieldRef>> value_refs;  // [input][value_fields]
   double percentile = 50;
   Anomaly anomaly;
@@ -220,21 +224,23 @@ class RuleSet {
   virtual uint32_t Route(const LogSourceSpec& source) const = 0;
 
   // Slots of the normalised fields that the engine, the profile and evidence
-  // read; always interned, in this order.
+  // read; always interned, in this order. `key_id` is the field that the
+  // options name as the key's.
   struct WellKnown {
     Slot key_id, key_kind, operation, method, path, status, error_code,
         error_message, source_ip, source_asn, source_country, user_agent,
-        request_id, event_action, event_outcome, sensitive_fields,
-        organization;
+        request_id, event_action, event_outcome, sensitive_fields, organization;
   };
   const WellKnown& well_known() const { return well_known_; }
 
  protected:
   RuleSet() = default;
-  void InternWellKnown();
+  // `key_field` is the field that names the key.
+  void InternWellKnown(absl::string_view key_field);
 
   FieldTable fields_;
   std::vector<Rule> rules_;
+  absl::flat_hash_map<std::string, uint32_t> by_id_;
   std::string hash_;
   WellKnown well_known_;
 };

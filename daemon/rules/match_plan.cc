@@ -1,0 +1,251 @@
+#include "daemon/rules/match_plan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/rules/trigger.h"
+
+namespace keywatch {
+
+// MatchPlanBuilder makes the plan of one route.
+class MatchPlanBuilder {
+ public:
+  MatchPlanBuilder(const CompiledRuleSet& rules, uint32_t route)
+      : rules_(rules), plan_(new MatchPlan) {
+    for (uint32_t rule = 0; rule < rules.detections().size(); ++rule) {
+      if (rules.Routed(route, rule)) routed_.push_back(rule);
+    }
+  }
+
+  std::shared_ptr<const MatchPlan> Build() {
+    const size_t predicates = rules_.predicates().size();
+    uses_.assign(predicates, 0);
+    for (const uint32_t rule : routed_) CountUses(Root(rule));
+    literals_.resize(predicates);
+    frequency_.assign(predicates, 1);
+    plan_->field_of_predicate_.assign(predicates, MatchPlan::kNoField);
+    for (uint32_t i = 0; i < predicates; ++i) {
+      if (uses_[i] > 0) AddPredicate(i);
+    }
+    plan_->entries_.assign(rules_.detections().size(), MatchPlan::kNoMatch);
+    for (const uint32_t rule : routed_) {
+      plan_->entries_[rule] =
+          Compile(Root(rule), false, MatchPlan::kMatch, MatchPlan::kNoMatch);
+      AddTriggers(rule);
+    }
+    Finish();
+    return std::move(plan_);
+  }
+
+ private:
+  using Mode = LiteralIndex::Mode;
+
+  const Expression& Root(uint32_t rule) const {
+    return rules_.detections()[rule].expression;
+  }
+
+  void CountUses(const Expression& expression) {
+    if (expression.op == Expression::Op::kPredicate) ++uses_[expression.index];
+    for (const Expression& child : expression.children) CountUses(child);
+  }
+
+  void AddPredicate(uint32_t index) {
+    const Predicate& predicate = *rules_.predicates()[index];
+    literals_[index] = LiteralsOf(predicate);
+    // What many rules ask for is likely to be common: the log is about it.
+    frequency_[index] = std::min(
+        1.0, GuessFrequency(predicate, literals_[index]) *
+                 (1 + 0.25 * std::log2(static_cast<double>(uses_[index]))));
+    if (!literals_[index].exact) return;
+    const uint32_t field = FieldOf(predicate.slot);
+    plan_->field_of_predicate_[index] = field;
+    const uint32_t literal =
+        LiteralIn(field, literals_[index].necessary.front());
+    plan_->fields_[field].literals[literal].predicates.push_back(index);
+  }
+
+  uint32_t FieldOf(Slot slot) {
+    const auto [it, inserted] = fields_by_slot_.try_emplace(
+        slot, static_cast<uint32_t>(plan_->fields_.size()));
+    if (inserted) {
+      plan_->fields_.emplace_back();
+      plan_->fields_.back().slot = slot;
+    }
+    return it->second;
+  }
+
+  // The literal in that field's index, put there when it is new.
+  uint32_t LiteralIn(uint32_t field, const ValueLiteral& value) {
+    MatchPlan::Field& f = plan_->fields_[field];
+    const auto key =
+        std::make_tuple(field, value.mode, value.cased, value.text);
+    const auto [it, inserted] =
+        literal_ids_.try_emplace(key, static_cast<uint32_t>(f.literals.size()));
+    if (inserted) {
+      f.literals.emplace_back();
+      (value.cased ? f.cased : f.folded)
+          .Add(value.mode, value.text, it->second);
+    }
+    return it->second;
+  }
+
+  // Emits the decision list backwards, so that the targets of a step are known
+  // when it is made; gives its first step.
+  int32_t Compile(const Expression& expression, bool negated, int32_t if_true,
+                  int32_t if_false) {
+    switch (expression.op) {
+      case Expression::Op::kConstant:
+        return expression.constant != negated ? if_true : if_false;
+      case Expression::Op::kNot:
+        return Compile(expression.children.front(), !negated, if_true,
+                       if_false);
+      case Expression::Op::kPredicate:
+        if (negated) std::swap(if_true, if_false);
+        plan_->steps_.push_back({expression.index, if_true, if_false});
+        return static_cast<int32_t>(plan_->steps_.size()) - 1;
+      case Expression::Op::kAnd:
+      case Expression::Op::kOr:
+        break;
+    }
+    const bool all = (expression.op == Expression::Op::kAnd) != negated;
+    // The cheapest first; the list is made from its end.
+    std::vector<std::pair<double, const Expression*>> children;
+    for (const Expression& child : expression.children) {
+      children.push_back({Cost(child), &child});
+    }
+    std::stable_sort(
+        children.begin(), children.end(),
+        [](const auto& a, const auto& b) { return a.first < b.first; });
+    int32_t next = all ? if_true : if_false;
+    for (auto it = children.rbegin(); it != children.rend(); ++it) {
+      next = all ? Compile(*it->second, negated, next, if_false)
+                 : Compile(*it->second, negated, if_true, next);
+    }
+    return next;
+  }
+
+  double Cost(const Expression& expression) const {
+    if (expression.op == Expression::Op::kPredicate) {
+      if (literals_[expression.index].exact) return 1;
+      switch (rules_.predicates()[expression.index]->kind) {
+        case Predicate::Kind::kText:
+          return 30;
+        case Predicate::Kind::kRegex:
+          return 200;
+        case Predicate::Kind::kCidr:
+        case Predicate::Kind::kTimePart:
+        case Predicate::Kind::kFieldRef:
+          return 20;
+        default:
+          return 1;
+      }
+    }
+    double cost = 0;
+    for (const Expression& child : expression.children) cost += Cost(child);
+    return cost;
+  }
+
+  void AddTriggers(uint32_t rule) {
+    const TriggerSet set = ChooseTriggers(
+        Root(rule), [this](uint32_t index) { return frequency_[index]; });
+    // A trigger that fires nearly always only costs.
+    if (!set.possible || set.frequency >= 1.5) {
+      plan_->always_.push_back(rule);
+      return;
+    }
+    for (const uint32_t index : set.predicates) {
+      const PredicateLiterals& literals = literals_[index];
+      if (literals.necessary.empty()) {
+        directs_[index].push_back({rule, set.sufficient});
+        continue;
+      }
+      const uint32_t field = FieldOf(rules_.predicates()[index]->slot);
+      plan_->fields_[field].has_triggers = true;
+      for (const ValueLiteral& value : literals.necessary) {
+        const uint32_t literal = LiteralIn(field, value);
+        AddTrigger({rule, set.sufficient && literals.exact},
+                   &plan_->fields_[field].literals[literal].triggers);
+      }
+    }
+  }
+
+  static void AddTrigger(MatchPlan::Trigger trigger,
+                         std::vector<MatchPlan::Trigger>* triggers) {
+    // A rule's triggers are added together.
+    if (!triggers->empty() && triggers->back().rule == trigger.rule) {
+      triggers->back().decides |= trigger.decides;
+      return;
+    }
+    triggers->push_back(trigger);
+  }
+
+  void Finish() {
+    for (auto& [index, triggers] : directs_) {
+      plan_->directs_.push_back({index, std::move(triggers)});
+    }
+    for (const auto& [key, id] : literal_ids_) {
+      const auto& [field, mode, cased, text] = key;
+      int64_t number = 0;
+      if (mode != Mode::kEqual || !absl::SimpleAtoi(text, &number) ||
+          absl::StrCat(number) != text) {
+        continue;
+      }
+      // Digits have no case: both indexes may hold the same number.
+      MatchPlan::Field& f = plan_->fields_[field];
+      const auto [it, inserted] = f.numbers.try_emplace(number, id);
+      if (!inserted) MergeInto(f.literals[id], &f.literals[it->second]);
+    }
+    for (MatchPlan::Field& field : plan_->fields_) {
+      field.folded.Build();
+      field.cased.Build();
+      field.cacheable =
+          field.folded.has_contains() || field.cased.has_contains();
+    }
+    // Fields with triggers first; predicates follow their field.
+    std::vector<uint32_t> order(plan_->fields_.size());
+    for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::stable_partition(order.begin(), order.end(), [this](uint32_t i) {
+      return plan_->fields_[i].has_triggers;
+    });
+    std::vector<MatchPlan::Field> fields;
+    std::vector<uint32_t> moved(order.size());
+    for (uint32_t i = 0; i < order.size(); ++i) {
+      moved[order[i]] = i;
+      if (plan_->fields_[order[i]].has_triggers) ++plan_->trigger_fields_;
+      fields.push_back(std::move(plan_->fields_[order[i]]));
+    }
+    plan_->fields_ = std::move(fields);
+    for (uint32_t& field : plan_->field_of_predicate_) {
+      if (field != MatchPlan::kNoField) field = moved[field];
+    }
+  }
+
+  static void MergeInto(const MatchPlan::Literal& from,
+                        MatchPlan::Literal* to) {
+    for (const uint32_t p : from.predicates) to->predicates.push_back(p);
+    for (const MatchPlan::Trigger& t : from.triggers) to->triggers.push_back(t);
+  }
+
+  const CompiledRuleSet& rules_;
+  std::shared_ptr<MatchPlan> plan_;
+  std::vector<uint32_t> routed_;
+  std::vector<uint32_t> uses_;  // by predicate: in routed rules
+  std::vector<PredicateLiterals> literals_;
+  std::vector<double> frequency_;
+  std::map<Slot, uint32_t> fields_by_slot_;
+  std::map<std::tuple<uint32_t, Mode, bool, std::string>, uint32_t>
+      literal_ids_;
+  std::map<uint32_t, std::vector<MatchPlan::Trigger>> directs_;
+};
+
+std::shared_ptr<const MatchPlan> MatchPlan::Build(const CompiledRuleSet& rules,
+                                                  uint32_t route) {
+  return MatchPlanBuilder(rules, route).Build();
+}
+
+}  // namespace keywatch

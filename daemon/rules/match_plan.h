@@ -1,0 +1,98 @@
+#ifndef DAEMON_RULES_MATCH_PLAN_H_
+#define DAEMON_RULES_MATCH_PLAN_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "daemon/rules/compiled_rule_set.h"
+#include "daemon/rules/literal_index.h"
+
+namespace keywatch {
+
+// MatchPlan says how the events of one route are matched. Each rule has a
+// trigger: predicates of which one must hold for the rule to match, the rarest
+// ones that its expression allows. What triggers ask of texts stands in one
+// index for each field; rules whose triggers did not fire are never looked at.
+// The others are decided by their decision list, and predicates are evaluated
+// when they are first asked for, or come out of a field's index all at once.
+// Immutable; safe from any thread.
+class MatchPlan {
+ public:
+  static std::shared_ptr<const MatchPlan> Build(const CompiledRuleSet& rules,
+                                                uint32_t route);
+
+  // One step of a decision list: by the predicate's outcome, which step comes
+  // next.
+  struct Step {
+    uint32_t predicate;
+    int32_t if_true;
+    int32_t if_false;
+  };
+  static constexpr int32_t kMatch = -1;
+  static constexpr int32_t kNoMatch = -2;
+
+  // A rule to look at. When `decides`, it matches without looking.
+  struct Trigger {
+    uint32_t rule;
+    bool decides;
+  };
+
+  // A text in a field's index: what it says once it is found.
+  struct Literal {
+    std::vector<uint32_t> predicates;  // that hold then
+    std::vector<Trigger> triggers;
+  };
+
+  struct Field {
+    Slot slot = kNoSlot;
+    LiteralIndex folded;
+    LiteralIndex cased;
+    // Literals that whole numbers equal.
+    absl::flat_hash_map<int64_t, uint32_t> numbers;
+    std::vector<Literal> literals;
+    bool has_triggers = false;
+    // The values are worth remembering: looking through them costs more.
+    bool cacheable = false;
+  };
+
+  // A trigger that is no text: evaluated for every event.
+  struct Direct {
+    uint32_t predicate;
+    std::vector<Trigger> triggers;
+  };
+
+  // Fields with triggers first.
+  const std::vector<Field>& fields() const { return fields_; }
+  size_t trigger_fields() const { return trigger_fields_; }
+  const std::vector<Direct>& directs() const { return directs_; }
+  // Rules that must be looked at whatever the event is.
+  const std::vector<uint32_t>& always() const { return always_; }
+
+  const Step& step(int32_t i) const { return steps_[i]; }
+  // The first step of a rule, or kMatch or kNoMatch.
+  int32_t entry(uint32_t rule) const { return entries_[rule]; }
+
+  static constexpr uint32_t kNoField = 0xffffffff;
+  // The field whose index decides the predicate; kNoField: it is evaluated.
+  uint32_t field_of(uint32_t predicate) const {
+    return field_of_predicate_[predicate];
+  }
+
+ private:
+  friend class MatchPlanBuilder;
+  MatchPlan() = default;
+
+  std::vector<Field> fields_;
+  size_t trigger_fields_ = 0;
+  std::vector<Direct> directs_;
+  std::vector<uint32_t> always_;
+  std::vector<Step> steps_;
+  std::vector<int32_t> entries_;
+  std::vector<uint32_t> field_of_predicate_;
+};
+
+}  // namespace keywatch
+
+#endif  // DAEMON_RULES_MATCH_PLAN_H_

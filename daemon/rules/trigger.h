@@ -1,0 +1,51 @@
+#ifndef DAEMON_RULES_TRIGGER_H_
+#define DAEMON_RULES_TRIGGER_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "daemon/rules/expression.h"
+#include "daemon/rules/literal_index.h"
+#include "daemon/rules/predicate.h"
+
+namespace keywatch {
+
+// A text that stands in a value in a certain way.
+struct ValueLiteral {
+  LiteralIndex::Mode mode = LiteralIndex::Mode::kEqual;
+  bool cased = false;
+  std::string text;  // folded unless cased
+};
+
+// What the texts of a field's value say about a predicate.
+struct PredicateLiterals {
+  // One of these is there whenever the predicate holds; empty when no text is
+  // known to be.
+  std::vector<ValueLiteral> necessary;
+  // There is one of them, and the predicate holds whenever it is there.
+  bool exact = false;
+};
+PredicateLiterals LiteralsOf(const Predicate& predicate);
+
+// How often a predicate is likely to hold, from 0 to 1; a guess from its kind
+// and the length of its texts.
+double GuessFrequency(const Predicate& predicate,
+                      const PredicateLiterals& literals);
+
+// Predicates of which one holds whenever an expression does.
+struct TriggerSet {
+  bool possible = false;  // false: the expression can hold without any
+  std::vector<uint32_t> predicates;
+  double frequency = 0;     // the sum of theirs
+  bool sufficient = false;  // any of them makes the expression hold
+};
+// The least frequent such set. `frequency` is asked for each predicate.
+TriggerSet ChooseTriggers(const Expression& expression,
+                          const std::function<double(uint32_t)>& frequency);
+
+}  // namespace keywatch
+
+#endif  // DAEMON_RULES_TRIGGER_H_
