@@ -102,11 +102,15 @@ void Pipeline::Take(DecodedPage page) {
     }
   }
   for (const SourceGap& gap : page.gaps) {
-    // The end of a gap whose times nobody knows is where we are now.
-    gaps_.push_back({source.spec.id,
-                     gap.from_ms == kMinEventTime ? source.newest : gap.from_ms,
-                     gap.to_ms == kMinEventTime ? source.newest : gap.to_ms,
-                     gap.reason});
+    // A gap whose times nobody knows ends where we are now.
+    Gap known{source.spec.id,
+              gap.from_ms == kMinEventTime ? source.newest : gap.from_ms,
+              gap.to_ms == kMinEventTime ? source.newest : gap.to_ms,
+              gap.reason};
+    if (known.to_ms != kMinEventTime) {
+      engine_->ObserveGap(known.from_ms, known.to_ms);
+    }
+    gaps_.push_back(std::move(known));
     dirty_ = true;
   }
   const size_t count = page.batch->size();

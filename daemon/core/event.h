@@ -70,6 +70,10 @@ struct Event {
   // True when the id was made from the position because the record has none;
   // such events cannot be recognised as duplicates.
   bool id_is_position = false;
+  // True when the record was read before the last commit and is read again
+  // after a restart: it is not counted a second time, and observed only if it
+  // was still waiting then.
+  bool reread = false;
 
   const Value& at(Slot slot) const {
     static const Value kAbsentValue;
