@@ -32,6 +32,8 @@ struct EngineStats {
   std::vector<int64_t> episodes;  // per rule: alert episodes opened
   std::vector<int64_t> evicted;   // per rule: groups dropped by the cap
   std::vector<int64_t> groups;    // per rule: groups held now
+  std::vector<int64_t> learning;  // per rule: those of them whose baseline is
+                                  // not yet sufficient
 };
 
 // Engine turns events into detections: it keeps, for each stateful rule and
@@ -39,13 +41,27 @@ struct EngineStats {
 // group the open episode. It reads no clock, does no I/O and holds no locks;
 // everything it knows came in by Observe, AdvanceTo and Restore, so the same
 // events in the same order give the same detections, whatever the batches,
-// restarts or threads. Thread-compatible.
+// restarts or threads, and however often AdvanceTo is called. Thread-compatible.
+//
+// Time. An event at T says that none before T will come; AdvanceTo(W) says
+// that none at or before W will. Whatever is due at D (the end of an episode,
+// the verdict over a window) is done when it is known that no event at or
+// before D will come any more, before any later event: in order of D, rule and
+// group. An event exactly one timespan old is inside the window.
 //
 // Episodes. A rule fires on crossing; further matches fold into the open
-// episode until the group has been below for one timespan (detections: one
-// hour without a match); then it is re-armed.
+// episode until the group has been below for one timespan (rules without a
+// timespan: one hour); then it is re-armed. The last instant at which the
+// condition held is H: a match at H + timespan still folds, one after it opens
+// a new episode. Conditions that few events can satisfy (`lt`, `eq`, ranges,
+// `not`) are judged at the end of their window: see supports.h.
+//
+// Memory. A rule holds at most `max_groups` groups: a new one drops the least
+// recently used, those without an open episode first (EngineStats::evicted).
+// Groups whose window has passed are dropped and their rows erased.
 class Engine {
  public:
+  // Every rule must be one that EngineSupports (supports.h) accepts.
   static std::unique_ptr<Engine> Create(std::shared_ptr<const RuleSet> rules);
   virtual ~Engine() = default;
 
@@ -62,6 +78,10 @@ class Engine {
   // judges absences. Never goes back.
   virtual void AdvanceTo(EventTime watermark) = 0;
 
+  // A source was blind from `from_ms` to `to_ms`, both included: what did not
+  // come in that time is no absence. To be called before AdvanceTo passes it.
+  virtual void ObserveGap(EventTime from_ms, EventTime to_ms) = 0;
+
   // Opened, updated and closed episodes since the last call: at most one
   // detection per episode and call (an episode that opened stays kOpen,
   // with its newest totals; one that opened and closed is two). In order of
@@ -71,8 +91,14 @@ class Engine {
   virtual bool HasOpened() const = 0;
 
   // State changed since the last call, so that Restore of all of it, last
-  // write wins, gives this engine again.
+  // write wins, gives this engine again. Detections that were not taken are no
+  // part of it: one commit takes both.
   virtual std::vector<StateChange> TakeDirtyState() = 0;
+
+  // All state, as rows that another engine can restore: for a reload that
+  // keeps what did not change in meaning. What is dirty stays dirty here and
+  // is not dirty there: take and commit it first.
+  virtual std::vector<StateChange> AllState() const = 0;
 
   // Gives back one row of saved state. Rows of rules that are gone or whose
   // meaning changed are refused with NOT_FOUND (the caller erases them);

@@ -1,0 +1,117 @@
+#include "daemon/engine/sliding_hyperloglog.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace keywatch {
+
+uint32_t SlidingHyperLogLog::NewNode() {
+  if (free_ != kNone) {
+    const uint32_t i = free_;
+    free_ = nodes_[i].next;
+    return i;
+  }
+  nodes_.emplace_back();
+  return static_cast<uint32_t>(nodes_.size() - 1);
+}
+
+bool SlidingHyperLogLog::See(uint64_t hash, EventTime time) {
+  newest_ = std::max(newest_, time);
+  const size_t index = hash >> (64 - kPrecision);
+  const uint64_t rest = hash << kPrecision;
+  const uint8_t rank = static_cast<uint8_t>(
+      rest == 0 ? 64 - kPrecision + 1 : __builtin_clzll(rest) + 1);
+  // Older observations that are not greater will never count again.
+  uint32_t i = heads_[index];
+  while (i != kNone && nodes_[i].rank <= rank) {
+    const uint32_t next = nodes_[i].next;
+    nodes_[i].next = free_;
+    free_ = i;
+    i = next;
+  }
+  // The greater ones stay while they are inside the window; they are the
+  // oldest, so the first that is outside ends the list.
+  const bool grew = i == kNone || nodes_[i].time < time - window_ms_;
+  for (uint32_t last = i; last != kNone;) {
+    const uint32_t next = nodes_[last].next;
+    if (next != kNone && nodes_[next].time < time - window_ms_) {
+      for (uint32_t old = next; old != kNone;) {
+        const uint32_t after = nodes_[old].next;
+        nodes_[old].next = free_;
+        free_ = old;
+        old = after;
+      }
+      nodes_[last].next = kNone;
+      break;
+    }
+    last = next;
+  }
+  if (grew && i != kNone) {
+    nodes_[i].next = free_;
+    free_ = i;
+    i = kNone;
+  }
+  const uint32_t node = NewNode();
+  nodes_[node] = {time, i, rank};
+  heads_[index] = node;
+  return grew;
+}
+
+double SlidingHyperLogLog::Estimate(EventTime now) const {
+  const EventTime oldest = now - window_ms_;
+  double sum = 0;
+  size_t zeros = 0;
+  for (uint32_t head : heads_) {
+    int rank = 0;
+    for (uint32_t i = head; i != kNone && nodes_[i].time >= oldest;
+         i = nodes_[i].next) {
+      rank = nodes_[i].rank;
+    }
+    if (rank == 0) ++zeros;
+    sum += 1.0 / static_cast<double>(uint64_t{1} << rank);
+  }
+  const double m = static_cast<double>(kRegisters);
+  const double alpha = 0.7213 / (1 + 1.079 / m);
+  const double raw = alpha * m * m / sum;
+  // Few values: count the registers that are still empty.
+  if (raw <= 2.5 * m && zeros > 0) {
+    return m * std::log(m / static_cast<double>(zeros));
+  }
+  return raw;
+}
+
+void SlidingHyperLogLog::Encode(Encoder* out) const {
+  out->Signed(newest_);
+  for (uint32_t head : heads_) {
+    uint64_t count = 0;
+    for (uint32_t i = head; i != kNone; i = nodes_[i].next) ++count;
+    out->Varint(count);
+    for (uint32_t i = head; i != kNone; i = nodes_[i].next) {
+      out->Varint(nodes_[i].rank);
+      out->Signed(newest_ - nodes_[i].time);
+    }
+  }
+}
+
+bool SlidingHyperLogLog::Decode(Decoder* in) {
+  newest_ = in->Signed();
+  nodes_.clear();
+  free_ = kNone;
+  for (uint32_t& head : heads_) {
+    head = kNone;
+    const uint64_t count = in->Varint();
+    if (!in->ok() || count > 64) return false;
+    uint32_t last = kNone;
+    for (uint64_t k = 0; k < count; ++k) {
+      const uint32_t node = NewNode();
+      const uint64_t rank = in->Varint();
+      nodes_[node] = {newest_ - in->Signed(), kNone,
+                      static_cast<uint8_t>(rank)};
+      (last == kNone ? head : nodes_[last].next) = node;
+      last = node;
+    }
+  }
+  return in->ok();
+}
+
+}  // namespace keywatch
