@@ -84,7 +84,8 @@ bool Delivery::RunOnce(const std::function<absl::Time()>& clock) {
   for (const OutboxRow& row : *rows) {
     if (*stop_ || !Deliver(row, clock())) return false;
   }
-  return rows->size() == kMaxRowsPerRun && !store_failing_;
+  // A message that is done with lets the next one about its alert be due.
+  return !rows->empty() && !store_failing_;
 }
 
 bool Delivery::Refresh(absl::Time now) {

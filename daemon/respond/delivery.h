@@ -52,7 +52,7 @@ class Delivery {
 
   // Does what is due at `now`: first of all a Refresh, then messages. `clock`
   // gives the time of each attempt (it passes while receivers answer).
-  // True when more may be due.
+  // True when messages were handed over and so more may be due.
   bool RunOnce(const std::function<absl::Time()>& clock);
 
   DeliveryStats Stats() const;
