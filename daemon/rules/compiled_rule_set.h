@@ -20,7 +20,7 @@ namespace keywatch {
 class MatchPlan;
 
 // What a detection rule means.
-struct Detection {
+struct CompiledDetection {
   LogSourceSpec logsource;
   Expression expression;
 };
@@ -47,7 +47,9 @@ class CompiledRuleSet : public RuleSet {
   bool Routed(uint32_t route, uint32_t rule) const;
 
   // The detections are the rules from 0 on.
-  const std::vector<Detection>& detections() const { return detections_; }
+  const std::vector<CompiledDetection>& detections() const {
+    return detections_;
+  }
   // Predicates with their slots, each once.
   const std::vector<std::shared_ptr<const Predicate>>& predicates() const {
     return predicates_;
@@ -72,7 +74,7 @@ class CompiledRuleSet : public RuleSet {
   Names products_;
   Names categories_;
   Names services_;
-  std::vector<Detection> detections_;
+  std::vector<CompiledDetection> detections_;
   std::vector<std::shared_ptr<const Predicate>> predicates_;
   std::vector<InlineTest> tests_;
 

@@ -115,7 +115,7 @@ class RuleSetBuilder {
     const uint32_t index = static_cast<uint32_t>(set_->rules_.size());
     Rule rule = std::move(document->rule);
     if (document->kind == RuleDocument::Kind::kDetection) {
-      Detection detection;
+      CompiledDetection detection;
       detection.logsource = document->logsource;
       detection.expression = std::move(document->expression);
       rule.meaning = Hash(absl::StrCat(
