@@ -13,6 +13,7 @@ CheckResult CheckRules(const std::vector<std::string>& paths,
   CheckResult result;
   result.documents = std::move(compiled.documents);
   result.issues = std::move(compiled.path_issues);
+  result.rules = std::move(compiled.rules);
   for (const DocumentResult& document : result.documents) {
     ++(document.loaded ? result.loaded : result.refused);
   }

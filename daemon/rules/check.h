@@ -1,6 +1,7 @@
 #ifndef DAEMON_RULES_CHECK_H_
 #define DAEMON_RULES_CHECK_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct CheckResult {
   IssueList issues;
   int loaded = 0;
   int refused = 0;
+  // What loaded; never null.
+  std::shared_ptr<const RuleSet> rules;
 
   bool ok() const { return refused == 0 && !issues.has_errors(); }
 };

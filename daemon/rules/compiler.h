@@ -1,8 +1,10 @@
 #ifndef DAEMON_RULES_COMPILER_H_
 #define DAEMON_RULES_COMPILER_H_
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -29,6 +31,9 @@ struct CompileOptions {
   // Also report advice: what other Sigma tools read differently, and what is
   // likely meant otherwise (`rules check`).
   bool lint = false;
+  // Whether stateful rules can be evaluated (EngineSupports, by those who know
+  // the engine); false with a sentence in `why` makes the rule an error.
+  std::function<bool(const Rule& rule, std::string* why)> supports;
   // With `lint`: a rule that alerts and has no tests is worth a warning.
   bool lint_missing_tests = false;
 };

@@ -13,7 +13,8 @@ void ParseTargets(const yaml::Node& node, RuleDocument* document) {
   const yaml::Node* rules = node.Find("rules");
   Reporter& reporter = document->reporter;
   if (rules == nullptr) {
-    reporter.Error(node, "no-rules", "a filter needs `rules`",
+    reporter.Error(*document->node->FindKey("filter"), "no-rules",
+                   "a filter needs `rules`",
                    "`rules: any` applies it to every rule of its logsource");
     return;
   }
@@ -45,7 +46,8 @@ void ParseFilter(const yaml::Node& node, const CompileOptions& options,
                  RuleDocument* document) {
   ParseTargets(node, document);
   absl::optional<SelectionSet> set =
-      ParseSelectionSet(node, {"rules"}, options, &document->reporter);
+      ParseSelectionSet(*document->node->FindKey("filter"), node, {"rules"},
+                        options, &document->reporter);
   if (!set) return;
   document->expression = std::move(set->expression);
   bool excludes = false;

@@ -1,14 +1,17 @@
 #include "daemon/rules/inline_tests.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/core/time.h"
 #include "daemon/core/utf8.h"
+#include "daemon/rules/test_value.h"
 
 namespace keywatch {
 namespace {
@@ -24,8 +27,16 @@ TestValue FromScalar(const Json& json) {
       value.type = Value::Type::kBool;
       value.boolean = json.get<bool>();
       break;
-    case Json::value_t::number_integer:
     case Json::value_t::number_unsigned:
+      if (json.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX)) {
+        value.type = Value::Type::kDouble;
+        value.number = json.get<double>();
+        break;
+      }
+      value.type = Value::Type::kInt;
+      value.integer = json.get<int64_t>();
+      break;
+    case Json::value_t::number_integer:
       value.type = Value::Type::kInt;
       value.integer = json.get<int64_t>();
       break;
@@ -43,46 +54,52 @@ TestValue FromScalar(const Json& json) {
   return value;
 }
 
-void AppendScalars(const Json& json, int depth, TestValue* list) {
-  for (const Json& item : json) {
-    if (item.is_array()) {
-      if (depth < kMaxDepth) AppendScalars(item, depth + 1, list);
-    } else if (!item.is_object()) {
-      list->list.push_back(FromScalar(item));
-    }
+absl::Status AddMap(const Json& map, const std::string& prefix, bool in_list,
+                    int depth, TestEvent* event);
+
+absl::Status AddValue(const Json& value, const std::string& path, bool in_list,
+                      int depth, TestEvent* event) {
+  if (depth > kMaxDepth) {
+    return absl::InvalidArgumentError("the values are nested too deeply");
   }
+  if (value.is_object()) {
+    return AddMap(value, path + ".", in_list, depth + 1, event);
+  }
+  if (!value.is_array()) {
+    AddTestValue(path, {FromScalar(value)}, in_list, event);
+    return absl::OkStatus();
+  }
+  if (value.empty()) AddTestValue(path, {}, true, event);
+  for (const Json& item : value) {
+    absl::Status status = AddValue(item, path, true, depth + 1, event);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
-absl::Status Flatten(const Json& json, const std::string& prefix, int depth,
-                     TestEvent* event) {
-  if (depth > kMaxDepth) {
-    return absl::InvalidArgumentError("objects are nested too deeply");
+absl::Status AddTimestamp(const Json& value, TestEvent* event) {
+  const std::string text =
+      value.is_string() ? value.get<std::string>() : value.dump();
+  const absl::StatusOr<absl::Duration> offset = ParseDuration(text);
+  if (offset.ok()) {
+    event->offset_ms = absl::ToInt64Milliseconds(*offset);
+    return absl::OkStatus();
   }
-  for (const auto& item : json.items()) {
+  const absl::StatusOr<EventTime> time = ParseTime(text);
+  if (!time.ok()) return time.status();
+  event->time_ms = *time;
+  return absl::OkStatus();
+}
+
+absl::Status AddMap(const Json& map, const std::string& prefix, bool in_list,
+                    int depth, TestEvent* event) {
+  for (const auto& item : map.items()) {
     const std::string path = prefix + item.key();
-    const Json& value = item.value();
-    if (path == field::kTimestamp) {
-      const std::string text =
-          value.is_string() ? value.get<std::string>() : value.dump();
-      const absl::StatusOr<absl::Duration> offset = ParseDuration(text);
-      if (offset.ok()) {
-        event->offset_ms = absl::ToInt64Milliseconds(*offset);
-        continue;
-      }
-      const absl::StatusOr<EventTime> time = ParseTime(text);
-      if (!time.ok()) return time.status();
-      event->time_ms = *time;
-    } else if (value.is_object()) {
-      absl::Status status = Flatten(value, path + ".", depth + 1, event);
-      if (!status.ok()) return status;
-    } else if (value.is_array()) {
-      TestValue list;
-      list.type = Value::Type::kList;
-      AppendScalars(value, depth, &list);
-      event->fields.push_back({path, std::move(list)});
-    } else {
-      event->fields.push_back({path, FromScalar(value)});
-    }
+    absl::Status status =
+        path == field::kTimestamp
+            ? AddTimestamp(item.value(), event)
+            : AddValue(item.value(), path, in_list, depth, event);
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -105,6 +122,23 @@ Value NewList(const std::vector<Value>& elements, EventBatch* batch) {
 
 }  // namespace
 
+void AddTestValue(const std::string& path, std::vector<TestValue> values,
+                  bool in_list, TestEvent* event) {
+  if (!in_list) {
+    event->fields.push_back({path, std::move(values.front())});
+    return;
+  }
+  for (auto& [name, value] : event->fields) {
+    if (name != path || value.type != Value::Type::kList) continue;
+    for (TestValue& item : values) value.list.push_back(std::move(item));
+    return;
+  }
+  TestValue list;
+  list.type = Value::Type::kList;
+  list.list = std::move(values);
+  event->fields.push_back({path, std::move(list)});
+}
+
 absl::StatusOr<TestEvent> ParseTestEvent(absl::string_view json) {
   const Json parsed = Json::parse(json.begin(), json.end(), nullptr,
                                   /*allow_exceptions=*/false);
@@ -112,7 +146,7 @@ absl::StatusOr<TestEvent> ParseTestEvent(absl::string_view json) {
     return absl::InvalidArgumentError("not a JSON object");
   }
   TestEvent event;
-  absl::Status status = Flatten(parsed, "", 0, &event);
+  absl::Status status = AddMap(parsed, "", false, 0, &event);
   if (!status.ok()) return status;
   return event;
 }

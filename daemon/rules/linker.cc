@@ -237,8 +237,28 @@ class Linker {
       document.rule.group_by.push_back(name.name);
     }
     CompileTemporal(&document);
+    if (!document.refused) AskForSupport(&document);
     if (document.refused) return;
     order->push_back(index);
+  }
+
+  void AskForSupport(RuleDocument* document) {
+    if (!options_.supports) return;
+    // The rule as it will be, but for the numbers that are not given yet.
+    Rule rule = document->rule;
+    for (const size_t input : document->input_documents) {
+      rule.inputs.push_back(static_cast<uint32_t>(input));
+    }
+    rule.group_refs.assign(rule.inputs.size(),
+                           std::vector<FieldRef>(rule.group_by.size()));
+    rule.value_refs.assign(rule.inputs.size(),
+                           std::vector<FieldRef>(rule.value_fields.size()));
+    std::string why;
+    if (options_.supports(rule, &why)) return;
+    const yaml::Node* key =
+        document->node->FindKey(DocumentKindName(document->kind));
+    Refuse(document, key == nullptr ? *document->node : *key, "unsupported",
+           why);
   }
 
   std::vector<std::vector<ResolvedField>> ResolveFields(

@@ -60,7 +60,8 @@ void ParseDetection(const yaml::Node& node, const CompileOptions& options,
                     RuleDocument* document) {
   document->rule.type = RuleType::kDetection;
   absl::optional<SelectionSet> set =
-      ParseSelectionSet(node, {}, options, &document->reporter);
+      ParseSelectionSet(*document->node->FindKey("detection"), node, {},
+                        options, &document->reporter);
   if (!set) return;
   document->expression = std::move(set->expression);
   for (const Condition& condition : set->conditions) {

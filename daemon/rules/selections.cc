@@ -59,7 +59,8 @@ absl::optional<Expression> ParseDefinition(const yaml::Node& node,
   return Expression::Or(std::move(alternatives));
 }
 
-absl::optional<std::vector<Condition>> ParseConditions(const yaml::Node& map,
+absl::optional<std::vector<Condition>> ParseConditions(const yaml::Node& key,
+                                                       const yaml::Node& map,
                                                        Reporter* reporter) {
   const yaml::Node* node = map.Find("condition");
   if (node == nullptr) {
@@ -67,7 +68,7 @@ absl::optional<std::vector<Condition>> ParseConditions(const yaml::Node& map,
     for (const auto& entry : map.map) keys.push_back(entry.first.text);
     const std::string nearest = NearestWord("condition", keys);
     const yaml::Node* at = nearest.empty() ? nullptr : map.FindKey(nearest);
-    reporter->Error(at == nullptr ? map : *at, "no-condition",
+    reporter->Error(at == nullptr ? key : *at, "no-condition",
                     "there is no `condition`",
                     at == nullptr ? "" : "did you mean \"condition\"?");
     return absl::nullopt;
@@ -95,8 +96,9 @@ absl::optional<std::vector<Condition>> ParseConditions(const yaml::Node& map,
 }  // namespace
 
 absl::optional<SelectionSet> ParseSelectionSet(
-    const yaml::Node& node, const std::vector<std::string>& others,
-    const CompileOptions& options, Reporter* reporter) {
+    const yaml::Node& key, const yaml::Node& node,
+    const std::vector<std::string>& others, const CompileOptions& options,
+    Reporter* reporter) {
   if (!node.is_map()) {
     reporter->Error(
         node, "bad-value",
@@ -133,10 +135,10 @@ absl::optional<SelectionSet> ParseSelectionSet(
     selections.push_back(std::move(selection));
   }
   const absl::optional<std::vector<Condition>> conditions =
-      ParseConditions(node, reporter);
+      ParseConditions(key, node, reporter);
   if (!conditions) return absl::nullopt;
   if (selections.empty() && ok) {
-    reporter->Error(node, "empty-selection", "there is no selection");
+    reporter->Error(key, "empty-selection", "there is no selection");
     return absl::nullopt;
   }
   const yaml::Node& condition_node = *node.Find("condition");

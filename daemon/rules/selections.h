@@ -18,11 +18,12 @@ struct SelectionSet {
   std::vector<Condition> conditions;  // ORed
 };
 
-// Compiles the map `node`. Keys in `others` are somebody else's. Nothing when
-// anything in it is refused.
+// Compiles the map `node`, which stands under `key`. Keys in `others` are
+// somebody else's. Nothing when anything in it is refused.
 absl::optional<SelectionSet> ParseSelectionSet(
-    const yaml::Node& node, const std::vector<std::string>& others,
-    const CompileOptions& options, Reporter* reporter);
+    const yaml::Node& key, const yaml::Node& node,
+    const std::vector<std::string>& others, const CompileOptions& options,
+    Reporter* reporter);
 
 }  // namespace keywatch
 

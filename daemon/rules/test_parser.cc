@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/core/time.h"
 #include "daemon/rules/rule_document.h"
+#include "daemon/rules/test_value.h"
 
 namespace keywatch {
 namespace {
@@ -80,34 +81,35 @@ class TestParser {
       return;
     }
     TestEvent event;
-    Flatten(node, "", &event);
+    Flatten(node, "", false, &event);
     test->events.push_back(std::move(event));
   }
 
-  void Flatten(const yaml::Node& node, const std::string& prefix,
+  // As a format reads records: maps become dotted paths, and lists give what
+  // stands at the path in each element.
+  void Flatten(const yaml::Node& node, const std::string& prefix, bool in_list,
                TestEvent* event) {
     for (const auto& entry : node.map) {
       const std::string path = prefix + entry.first.text;
-      const yaml::Node& value = entry.second;
       if (path == field::kTimestamp) {
-        ParseTimestamp(value, event);
-      } else if (value.is_map()) {
-        Flatten(value, path + ".", event);
-      } else if (value.is_list()) {
-        TestValue list;
-        list.type = Value::Type::kList;
-        for (const yaml::Node& item : value.list) {
-          if (item.is_scalar()) {
-            list.list.push_back(Scalar(item));
-          } else {
-            reporter_.Error(item, "bad-value",
-                            "a list in an event holds scalars");
-          }
-        }
-        event->fields.push_back({path, std::move(list)});
+        ParseTimestamp(entry.second, event);
       } else {
-        event->fields.push_back({path, Scalar(value)});
+        AddValue(entry.second, path, in_list, event);
       }
+    }
+  }
+
+  void AddValue(const yaml::Node& value, const std::string& path, bool in_list,
+                TestEvent* event) {
+    if (value.is_map()) {
+      Flatten(value, path + ".", in_list, event);
+    } else if (value.is_list()) {
+      if (value.list.empty()) AddTestValue(path, {}, true, event);
+      for (const yaml::Node& item : value.list) {
+        AddValue(item, path, true, event);
+      }
+    } else {
+      AddTestValue(path, {Scalar(value)}, in_list, event);
     }
   }
 
