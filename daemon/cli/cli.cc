@@ -1,0 +1,140 @@
+#include "daemon/cli/cli.h"
+
+#include <algorithm>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "CLI/App.hpp"
+#include "CLI/Config.hpp"
+#include "CLI/Formatter.hpp"
+#include "CLI/Validators.hpp"
+#include "absl/strings/str_cat.h"
+#include "daemon/cli/command_context.h"
+#include "daemon/cli/commands.h"
+#include "daemon/cli/exit_code.h"
+#include "daemon/core/time.h"
+
+namespace keywatch {
+namespace {
+
+constexpr char kFooter[] =
+    "Examples:\n"
+    "  keywatch status                               is all well?\n"
+    "  keywatch alerts list                          what is unresolved\n"
+    "  keywatch alerts show 4f1c09aa                 what, since when, what to "
+    "do\n"
+    "  keywatch keys show mk_1SdeyA                  what that key did\n"
+    "  keywatch roll start mk_1SdeyA --reason leaked replace it, step by step\n"
+    "  keywatch rules check rules/                   before you deploy them\n"
+    "  keywatch replay --rules rules/ old.jsonl.gz   what they would have "
+    "said\n"
+    "\n"
+    "The daemon is found at --address, else $KEYWATCH_ADDRESS, else\n"
+    "unix:/run/keywatch/keywatchd.sock, else 127.0.0.1:9140.\n"
+    "\n"
+    "Exit codes: 0 done; 1 it was tried and failed; 2 wrong command line; 3\n"
+    "refused (rules, configuration, an unknown id, a change that the state "
+    "does\n"
+    "not allow); 4 keywatchd does not answer.\n";
+
+CLI::App* AddGroup(CLI::App* root, const char* name, const char* help) {
+  CLI::App* group = root->add_subcommand(name, help);
+  group->require_subcommand(1);
+  return group;
+}
+
+void AddGlobalOptions(CLI::App* root, CommandContext* context) {
+  root->add_option("--address", context->address,
+                   "Where the daemon listens: unix:PATH or HOST:PORT")
+      ->type_name("ADDRESS");
+  root->add_option("--output", context->output, "table, or json for scripts")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->type_name("FORMAT")
+      ->capture_default_str();
+  root->add_option("--color", context->color,
+                   "auto, always or never; auto honours NO_COLOR")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->type_name("WHEN")
+      ->capture_default_str();
+  root->add_option("--as", context->actor,
+                   "Who acts, for the record; your user name when not given")
+      ->type_name("NAME");
+  root->add_option("--timeout", context->timeout,
+                   "How long to wait for the daemon")
+      ->check([](const std::string& text) {
+        return ParseDuration(text).ok()
+                   ? std::string()
+                   : absl::StrCat("\"", text, "\" is no duration such as 10s");
+      })
+      ->type_name("DURATION")
+      ->capture_default_str();
+}
+
+void AddCommands(CLI::App* root, CommandContext* context) {
+  AddStatusCommand(root, context);
+
+  CLI::App* alerts = AddGroup(root, "alerts", "See and handle alerts");
+  AddAlertsListCommand(alerts, context);
+  AddAlertsShowCommand(alerts, context);
+  AddAlertsWatchCommand(alerts, context);
+  AddAlertsChangeCommands(alerts, context);
+  AddAlertsRaiseCommand(alerts, context);
+
+  AddKeysCommands(AddGroup(root, "keys", "See what keys did"), context);
+  AddRollCommands(AddGroup(root, "roll", "Replace a key, step by step"),
+                  context);
+
+  CLI::App* rules = AddGroup(root, "rules", "Check, test and list rules");
+  AddRulesCheckCommand(rules, context);
+  AddRulesTestCommand(rules, context);
+  AddRulesExplainCommand(rules, context);
+  AddRulesDaemonCommands(rules, context);
+
+  AddSourcesCommands(
+      AddGroup(root, "sources", "See what sources could not give"), context);
+  AddConfigCheckCommand(AddGroup(root, "config", "Check configurations"),
+                        context);
+  AddReplayCommand(root, context);
+  AddCompletionCommand(root, context);
+}
+
+// Options of `keywatch` itself may stand after the command, too.
+void FallThrough(CLI::App* command) {
+  command->fallthrough();
+  for (CLI::App* sub : command->get_subcommands({})) FallThrough(sub);
+}
+
+}  // namespace
+
+int RunCli(const std::vector<std::string>& arguments,
+           const CliEnvironment& environment) {
+  try {
+    CommandContext context(&environment);
+    CLI::App root("Watches how API keys are used", "keywatch");
+    root.require_subcommand(1);
+    root.set_help_flag("-h,--help", "Print this help and exit");
+    root.set_version_flag("--version", environment.version,
+                          "Print the version and exit");
+    root.footer(kFooter);
+    root.get_formatter()->column_width(34);
+    AddGlobalOptions(&root, &context);
+    AddCommands(&root, &context);
+    FallThrough(&root);
+
+    // CLI11 wants them last first.
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    try {
+      root.parse(reversed);
+    } catch (const CLI::ParseError& error) {
+      const int code = root.exit(error, *environment.out, *environment.err);
+      return code == 0 ? kExitOk : kExitUsage;
+    }
+    return context.run ? context.run() : kExitUsage;
+  } catch (const std::exception& error) {
+    *environment.err << "error: " << error.what() << "\n";
+    return kExitFailure;
+  }
+}
+
+}  // namespace keywatch
