@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "daemon/core/time.h"
 #include "daemon/http/test_http_server.h"
 #include "daemon/respond/new_notifier.h"
@@ -89,8 +90,10 @@ TEST_F(LoopbackTest, AnAlertmanagerGetsAListOfAlerts) {
 }
 
 TEST_F(LoopbackTest, ABrokenReceiverIsWorthAnotherAttempt) {
+  absl::Mutex mu;
   std::string mode;
-  TestHttpServer server([&mode](const TestHttpServer::Request&) {
+  TestHttpServer server([&](const TestHttpServer::Request&) {
+    absl::MutexLock lock(&mu);
     TestHttpServer::Response response = Answer(200);
     response.drop = mode == "drop";
     response.cut_off = mode == "cut off";
@@ -103,7 +106,10 @@ TEST_F(LoopbackTest, ABrokenReceiverIsWorthAnotherAttempt) {
   });
   Make(NotifierType::kWebhook, {server.url("/s3cret")});
   for (const char* broken : {"drop", "cut off", "redirect", "large"}) {
-    mode = broken;
+    {
+      absl::MutexLock lock(&mu);
+      mode = broken;
+    }
     const absl::Status status = Notify();
     EXPECT_FALSE(status.ok()) << broken;
     EXPECT_FALSE(IsPermanentFailure(status)) << broken << ": " << status;
@@ -111,7 +117,10 @@ TEST_F(LoopbackTest, ABrokenReceiverIsWorthAnotherAttempt) {
   }
   // One request for each, no redirect followed.
   EXPECT_EQ(server.requests().size(), 4u);
-  mode = "";
+  {
+    absl::MutexLock lock(&mu);
+    mode = "";
+  }
   EXPECT_TRUE(Notify().ok());
 }
 

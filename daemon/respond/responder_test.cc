@@ -324,9 +324,9 @@ TEST_F(ResponderTest, MessagesAboutOneAlertKeepTheirOrder) {
 TEST_F(ResponderTest, DeliversAFloodAndDoesNotStopAtABatch) {
   FakeNotifier* oncall = Add("oncall");
   Make();
-  for (int i = 0; i < 350; ++i) Open(absl::StrCat("a", i), {"oncall"});
+  for (int i = 0; i < 250; ++i) Open(absl::StrCat("a", i), {"oncall"});
   responder_->RunOnce(clock_.Now());
-  EXPECT_EQ(oncall->told().size(), 350u);
+  EXPECT_EQ(oncall->told().size(), 250u);
   EXPECT_EQ(Pending(), 0);
 }
 
@@ -335,7 +335,7 @@ TEST_F(ResponderTest, ADeadNotifierWithAnOlderBacklogStarvesNobody) {
   FakeNotifier* alive = Add("alive");
   dead->Answer(absl::UnavailableError("down"));
   Make();
-  for (int i = 0; i < 600; ++i) Open(absl::StrCat("a", i), {"dead"});
+  for (int i = 0; i < 450; ++i) Open(absl::StrCat("a", i), {"dead"});
   Open("b", {"alive"});
   responder_->RunOnce(clock_.Now());
   EXPECT_EQ(alive->Take(), "open b");

@@ -41,7 +41,8 @@ bool SilentForLong(const Roll& roll, const RollerConfig& config,
 
 }  // namespace
 
-KeyUse KeyUseOf(int http_status, absl::string_view error_code) {
+KeyUse KeyUseOf(int http_status, absl::string_view error_code,
+                absl::string_view outcome) {
   // Stripe's, then AWS's words for a key that is no longer one.
   for (absl::string_view refused :
        {"api_key_expired", "platform_api_key_expired", "InvalidClientTokenId",
@@ -51,7 +52,7 @@ KeyUse KeyUseOf(int http_status, absl::string_view error_code) {
   }
   if (http_status == 401) return KeyUse::kRefused;
   if (http_status == 0) {
-    return error_code.empty() ? KeyUse::kSucceeded : KeyUse::kOther;
+    return outcome == "success" ? KeyUse::kSucceeded : KeyUse::kOther;
   }
   return http_status < 400 ? KeyUse::kSucceeded : KeyUse::kOther;
 }

@@ -22,9 +22,12 @@ enum class KeyUse {
   kOther,  // neither: a permission is missing, a limit, the provider's fault
 };
 
-// The use that a response shows. `http_status` 0 is unknown (CloudTrail has
-// none): then an error code decides. A 403 is kOther: the key was recognised.
-KeyUse KeyUseOf(int http_status, absl::string_view error_code);
+// The use that an event shows. `http_status` 0 is unknown (CloudTrail has none):
+// then `outcome` ("success", "failure") decides. An event with neither is no
+// request that was made with the key: a lifecycle action is about it. A 403 is
+// kOther: the key was recognised.
+KeyUse KeyUseOf(int http_status, absl::string_view error_code,
+                absl::string_view outcome = "");
 
 // What the log has shown of the keys of one roll; 0 is not seen. Merging the
 // same events again, in any order, gives the same.

@@ -195,10 +195,14 @@ TEST(KeyUseOfTest, TellsARefusedKeyFromARefusedRequest) {
   EXPECT_EQ(KeyUseOf(429, "rate_limit"), KeyUse::kOther);
   EXPECT_EQ(KeyUseOf(500, ""), KeyUse::kOther);
   // CloudTrail has no status.
-  EXPECT_EQ(KeyUseOf(0, ""), KeyUse::kSucceeded);
-  EXPECT_EQ(KeyUseOf(0, "AccessDenied"), KeyUse::kOther);
+  EXPECT_EQ(KeyUseOf(0, "", "success"), KeyUse::kSucceeded);
+  EXPECT_EQ(KeyUseOf(0, "AccessDenied", "failure"), KeyUse::kOther);
   EXPECT_EQ(KeyUseOf(0, "InvalidClientTokenId"), KeyUse::kRefused);
   EXPECT_EQ(KeyUseOf(403, "InvalidClientTokenId"), KeyUse::kRefused);
+}
+
+TEST(KeyUseOfTest, AnActionOnTheKeyIsNoUseOfIt) {
+  EXPECT_EQ(KeyUseOf(0, ""), KeyUse::kOther);
 }
 
 }  // namespace
