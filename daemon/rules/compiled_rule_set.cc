@@ -42,8 +42,9 @@ bool CompiledRuleSet::Routed(uint32_t route, uint32_t rule) const {
   const uint32_t services = static_cast<uint32_t>(services_.values.size()) + 1;
   const uint32_t service = route % services;
   const uint32_t category = route / services % categories;
-  const uint32_t product = route / services / categories;
-  if (product > products_.values.size()) return false;
+  uint32_t product = route / services / categories;
+  // No Route() gives such a number: an event of nobody's.
+  if (product > products_.values.size()) product = 0;
   const LogSourceSpec& wanted = detections_[rule].logsource;
   return Fits(wanted.product, products_.values, product) &&
          Fits(wanted.category, categories_.values, category) &&

@@ -64,16 +64,27 @@ class Compiler {
     for (const yaml::Node& node : source.file.documents()) {
       ++position;
       if (node.is_null()) continue;
-      auto document = ParseRuleDocument(source.file, node, position, options_);
       if (action != nullptr) {
-        document->reporter.Error(
-            *action, "rule-collection",
-            "`action` of old rule collections is not part of Sigma 2",
-            "write every document out in full");
-        document->refused = true;
+        RefuseCollection(source.file, node, position, *action);
+        continue;
       }
-      documents_.push_back(std::move(document));
+      documents_.push_back(
+          ParseRuleDocument(source.file, node, position, options_));
     }
+  }
+
+  void RefuseCollection(const yaml::File& file, const yaml::Node& node,
+                        int position, const yaml::Node& action) {
+    auto document = std::make_unique<RuleDocument>(file, node, options_.lint);
+    document->position = position;
+    document->rule.file = file.name();
+    document->rule.line = node.line;
+    document->reporter.Error(
+        action, "rule-collection",
+        "`action` of old rule collections is not part of Sigma 2",
+        "write every document out in full");
+    document->refused = true;
+    documents_.push_back(std::move(document));
   }
 
   void AddResults(const SourceFile& source, CompileResult* result) {

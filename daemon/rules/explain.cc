@@ -82,6 +82,27 @@ class Explainer {
   PredicateEvaluator evaluator_;
 };
 
+bool Holds(const Expression& expression, const Event& event,
+           PredicateEvaluator* evaluator) {
+  const auto holds = [&](const Expression& child) {
+    return Holds(child, event, evaluator);
+  };
+  const auto& children = expression.children;
+  switch (expression.op) {
+    case Expression::Op::kConstant:
+      return expression.constant;
+    case Expression::Op::kPredicate:
+      return evaluator->Evaluate(*expression.predicate, event);
+    case Expression::Op::kAnd:
+      return std::all_of(children.begin(), children.end(), holds);
+    case Expression::Op::kOr:
+      return std::any_of(children.begin(), children.end(), holds);
+    case Expression::Op::kNot:
+      return !holds(children.front());
+  }
+  return false;
+}
+
 void Format(const ExplainedNode& node, int depth, std::string* out) {
   absl::StrAppend(out, node.holds ? "yes" : "no ", "  ",
                   std::string(2 * depth, ' '),
@@ -123,10 +144,11 @@ std::vector<ExplainedRule> ExplainDetections(const RuleSet& rules,
   return explained;
 }
 
-bool EvaluateDetection(const RuleSet& rules, uint32_t rule,
-                       const Event& event) {
+bool DetectionMatches(const RuleSet& rules, uint32_t rule, const Event& event) {
   const CompiledRuleSet& compiled = CompiledRuleSet::Of(rules);
-  return Explainer(event).Explain(compiled.detections()[rule].expression).holds;
+  if (!compiled.Routed(event.route, rule)) return false;
+  PredicateEvaluator evaluator;
+  return Holds(compiled.detections()[rule].expression, event, &evaluator);
 }
 
 std::string FormatExplanation(const ExplainedRule& rule) {

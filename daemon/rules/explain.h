@@ -36,9 +36,10 @@ struct ExplainedRule {
 std::vector<ExplainedRule> ExplainDetections(const RuleSet& rules,
                                              const Event& event);
 
-// Whether the detection `rule` (an index into the set) holds for the event, by
-// the same slow and plain way, its logsource aside.
-bool EvaluateDetection(const RuleSet& rules, uint32_t rule, const Event& event);
+// Whether the event matches the detection `rule` (an index into the set): what
+// a Matcher finds, by plain evaluation.
+bool DetectionMatches(const RuleSet& rules, uint32_t rule,
+                      const Event& event);
 
 // The tree as indented lines, each ended by a newline:
 //

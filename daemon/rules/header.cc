@@ -216,6 +216,8 @@ class HeaderParser {
 
   // `lvel: high` would silently be a custom attribute.
   void WarnOfNearMisses() {
+    // What is no rule at all has been told so already.
+    if (document_.kind == RuleDocument::Kind::kUnknown) return;
     for (const auto& entry : document_.node->map) {
       const std::string& key = entry.first.text;
       const auto& known = TopLevelKeys();
