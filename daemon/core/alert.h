@@ -50,9 +50,9 @@ struct Alert {
   std::vector<std::string> notify;
 
   AlertState state = AlertState::kOpen;
-  std::string state_by;      // who changed the state last
-  int64_t state_at_ms = 0;   // when (wall clock); 0 never
-  std::string note;          // what they wrote
+  std::string state_by;     // who changed the state last
+  int64_t state_at_ms = 0;  // when (wall clock); 0 never
+  std::string note;         // what they wrote
   // Grows with every change, for compare-and-set.
   int64_t version = 0;
 };

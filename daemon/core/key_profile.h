@@ -34,8 +34,8 @@ struct KeyProfile {
   EventTime last_success_ms = kMinEventTime;
   EventTime last_denied_ms = kMinEventTime;
   int64_t requests = 0;
-  int64_t denied = 0;   // 401 and 403
-  int64_t failed = 0;   // all of 400..599
+  int64_t denied = 0;  // 401 and 403
+  int64_t failed = 0;  // all of 400..599
   std::vector<SeenValue> operations;
   std::vector<SeenValue> networks;  // "AS16509 US", or the /24 or /48 prefix
   std::vector<SeenValue> user_agents;

@@ -36,7 +36,7 @@ absl::optional<RollState> ParseRollState(absl::string_view name);
 // endpoint that the old key created stays active after the roll.
 struct RollFollowUp {
   int64_t id = 0;
-  std::string what;   // "webhook endpoint we_1..., created 2026-..."
+  std::string what;  // "webhook endpoint we_1..., created 2026-..."
   bool closed = false;
   std::string closed_by;
   int64_t closed_at_ms = 0;
@@ -62,8 +62,8 @@ struct Roll {
   int64_t old_expires_ms = 0;
   // Proof, from the log: 0 until seen.
   int64_t new_key_first_success_ms = 0;
-  int64_t old_key_last_success_ms = 0;   // the last one at all
-  int64_t old_key_refused_ms = 0;        // first refusal after the expiry
+  int64_t old_key_last_success_ms = 0;  // the last one at all
+  int64_t old_key_refused_ms = 0;       // first refusal after the expiry
   std::string dashboard_url;
   std::vector<RollFollowUp> follow_ups;
   std::vector<RollStep> steps;
