@@ -74,7 +74,8 @@ void Pipeline::Take(DecodedPage page) {
     }
     Stream& known = source.streams[stream.index];
     known.name = std::move(stream.name);
-    known.read = stream.position;
+    known.position = stream.position;
+    known.read = stream.read;
     known.attributes = std::move(stream.attributes);
     known.changed = true;
     known.known = true;
@@ -295,7 +296,7 @@ void Pipeline::CollectCursors(CheckpointBatch* out) {
       StreamCursor cursor;
       cursor.source = source.spec.id;
       cursor.stream = stream.name;
-      cursor.position = waits ? waiting[i][j] : stream.read;
+      cursor.position = waits ? waiting[i][j] : stream.position;
       cursor.read = stream.read;
       cursor.attributes = stream.attributes;
       if (ends) {

@@ -125,6 +125,7 @@ class Pipeline {
  private:
   struct Stream {
     std::string name;
+    int64_t position = 0;
     int64_t read = 0;
     std::string attributes;
     bool changed = false;

@@ -58,6 +58,7 @@ absl::StatusOr<DecodedPage> SourceWorker::Next(absl::Time deadline) {
       *it = stream;
     }
     out.streams.push_back({index, std::move(stream.stream), stream.position,
+                           std::max(stream.position, read_before_[index]),
                            std::move(stream.attributes)});
   }
 

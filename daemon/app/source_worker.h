@@ -30,7 +30,9 @@ struct DecodedPage {
   struct Stream {
     uint32_t index = 0;
     std::string name;
-    int64_t position = 0;
+    int64_t position = 0;  // of the next record
+    // The furthest position ever read to, also before a restart.
+    int64_t read = 0;
     std::string attributes;
   };
   std::vector<Stream> streams;
