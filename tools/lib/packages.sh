@@ -52,6 +52,7 @@ TEST_PACKAGES=(
   prometheus
   prometheus-alertmanager
   python3
+  python3-yaml
   shellcheck
   sqlite3
   systemd
