@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/cli/exit_code.h"
 #include "daemon/core/time.h"
+#include "grpc/support/log.h"
 #include "grpc/support/time.h"
 
 namespace keywatch {
@@ -56,6 +57,9 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
 
 DaemonClient::DaemonClient(const CommandContext* context)
     : context_(context), address_(ChooseAddress(*context)) {
+  // What goes wrong comes back as a status and is explained; gRPC's own log
+  // would only stand beside it.
+  gpr_set_log_function([](gpr_log_func_args*) {});
   const std::shared_ptr<grpc::Channel> channel = Connect(address_);
   alerts_ = v1::AlertService::NewStub(channel);
   keys_ = v1::KeyService::NewStub(channel);

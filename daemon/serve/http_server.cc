@@ -1,6 +1,13 @@
 #include "daemon/serve/http_server.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <exception>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -8,6 +15,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
 #include "daemon/core/utf8.h"
 #include "daemon/serve/loopback.h"
 
@@ -136,16 +144,49 @@ class Handler final : public CivetHandler {
 class HttpServerImpl final : public HttpServer {
  public:
   // Throws CivetException.
-  HttpServerImpl(const std::vector<std::string>& options, Metrics* metrics,
+  HttpServerImpl(const std::string& host,
+                 const std::vector<std::string>& options, Metrics* metrics,
                  StatusProvider* status)
-      : handler_(metrics, status), server_(options) {
+      : host_(inet_addr(host.c_str())),
+        handler_(metrics, status),
+        server_(options) {
     server_.addHandler("/", handler_);
     const std::vector<int> ports = server_.getListeningPorts();
     port_ = ports.empty() ? 0 : ports[0];
   }
+
+  // civetweb looks only every two seconds whether it should stop, unless a
+  // connection comes.
+  ~HttpServerImpl() override {
+    std::atomic<bool> closed{false};
+    std::thread waker([this, &closed] {
+      while (!closed) {
+        Connect();
+        absl::SleepFor(absl::Milliseconds(10));
+      }
+    });
+    server_.close();
+    closed = true;
+    waker.join();
+  }
   int port() const override { return port_; }
 
  private:
+  void Connect() const {
+    const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (probe < 0) return;
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port_));
+    address.sin_addr.s_addr = host_;
+    // Refused once the server is down, and that is as well.
+    (void)!connect(probe, reinterpret_cast<const sockaddr*>(&address),
+                   sizeof(address));
+    close(probe);
+  }
+
+  // Of the listener, in network order.
+  const in_addr_t host_;
   // Requests that run use the handler, so it goes last.
   Handler handler_;
   CivetServer server_;
@@ -178,11 +219,10 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Create(
     const Options& options, Metrics* metrics, StatusProvider* status) {
   const absl::Status checked = CheckAddress(options);
   if (!checked.ok()) return checked;
-  absl::string_view address = options.address;
-  const std::string listen =
-      absl::StartsWith(address, "localhost:")
-          ? absl::StrCat("127.0.0.1:", address.substr(10))
-          : options.address;
+  absl::StatusOr<HostPort> address = ParseHostPort(options.address);
+  if (!address.ok()) return address.status();
+  if (address->host == "localhost") address->host = "127.0.0.1";
+  const std::string listen = absl::StrCat(address->host, ":", address->port);
   const std::vector<std::string> civet = {
       "listening_ports",
       listen,
@@ -195,7 +235,8 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Create(
       "no",
   };
   try {
-    return std::make_unique<HttpServerImpl>(civet, metrics, status);
+    return std::make_unique<HttpServerImpl>(address->host, civet, metrics,
+                                            status);
   } catch (const std::exception& error) {
     // CivetException: the port is taken or cannot be bound; civetweb does not
     // tell which.
