@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <ostream>
+
 #include "absl/strings/str_cat.h"
 #include "daemon/store/fault_vfs.h"
 #include "daemon/store/sqlite_store.h"
@@ -129,6 +132,10 @@ struct DiskFault {
   int code;
   absl::StatusCode expected;
   bool lasting;
+
+  friend void PrintTo(const DiskFault& fault, std::ostream* out) {
+    *out << sqlite3_errstr(fault.code) << (fault.lasting ? ", lasting" : "");
+  }
 };
 
 class BrokenDiskTest : public testing::TestWithParam<DiskFault> {
