@@ -118,6 +118,10 @@ FileListing ListFiles(const std::vector<std::string>& globs) {
               if (a.modified_ns != b.modified_ns) {
                 return a.modified_ns < b.modified_ns;
               }
+              // Within one tick of the clock: `a.log.1` is older than `a.log`.
+              if (a.path.size() != b.path.size()) {
+                return a.path.size() > b.path.size();
+              }
               return a.path < b.path;
             });
   return listing;

@@ -107,6 +107,12 @@ void FileSet::Scan(absl::Time now) {
 
 void FileSet::KeepFollowing(FollowedFile* file, const ListedFile* listed) {
   FileIdentity* const identity = file->mutable_identity();
+  if (file->orphan || (file->IsReplaced() && !Replaced(file))) return;
+  // It may be in another file now.
+  if (listed != nullptr && (listed->device != identity->device ||
+                            listed->inode != identity->inode)) {
+    listed = Listed(*identity);
+  }
   if (listed != nullptr) {
     file->seen = true;
     Take(*listed);
@@ -326,22 +332,23 @@ void FileSet::AddStream(const ListedFile& listed,
   files_.push_back(std::move(followed));
 }
 
-void FileSet::Replaced(FollowedFile* file, bool lost) {
+bool FileSet::Replaced(FollowedFile* file) {
+  const bool lost = file->HadMore();
   const std::string path = file->identity().path;
-  file->Detach();
-  taken_.clear();
-  if (FindSibling(file)) return;
+  if (FindSibling(file)) return true;
   if (lost) {
     gaps_.push_back(
         {absl::StrCat(path, " was truncated before it was read to the end")});
   }
-  Done(file);
+  file->orphan = true;
+  return false;
 }
 
 void FileSet::Done(FollowedFile* file) {
   file->Detach();
   file->mutable_identity()->done = true;
   file->checked = false;
+  file->orphan = false;
 }
 
 FileSet::Ending FileSet::EndingOf(const FollowedFile& file,

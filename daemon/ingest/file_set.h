@@ -30,8 +30,9 @@ class FileSet {
   // Looks at the file system. `now` is for how long rotated files stay quiet.
   void Scan(absl::Time now);
 
-  // Tells that `file` is not the stream's any more.
-  void Replaced(FollowedFile* file, bool lost);
+  // Tells that the file is not the stream's any more. False when the stream
+  // goes on nowhere else: it is then an orphan, to be flushed and done with.
+  bool Replaced(FollowedFile* file);
   // Tells that nothing more will come from the stream's file.
   void Done(FollowedFile* file);
   // What is still to be expected of an attached file.

@@ -147,6 +147,13 @@ class FileSource::Impl {
     Page* const page = builder->page();
     const uint32_t stream = static_cast<uint32_t>(page->streams.size());
     const size_t before = builder->record_count();
+    if (file->orphan) {
+      file->Flush(builder, stream);
+      files_.Done(file);
+      *replaced = true;
+      if (builder->record_count() > before) ReportOne(file, page);
+      return;
+    }
     const FileSet::Ending ending = files_.EndingOf(*file, now);
     absl::StatusOr<FollowedFile::ReadResult> result =
         file->Read(builder, stream,
@@ -161,7 +168,7 @@ class FileSource::Impl {
       files_.Done(file);
     } else if (result->replaced && !result->more) {
       *replaced = true;
-      files_.Replaced(file, result->lost);
+      files_.Replaced(file);
     } else if (result->progress) {
       file->grew = now;
       // To see whether that was its end.

@@ -1,7 +1,7 @@
 #include "daemon/ingest/followed_file.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cstdint>
 #include <utility>
 
 namespace keywatch {
@@ -29,6 +29,7 @@ absl::Status FollowedFile::Attach(std::unique_ptr<ByteFile> file,
   identity_.inode = now.st_ino;
   identity_.path = path;
   identity_.done = false;
+  orphan = false;
   largest_size_ = 0;
   stem = PathStem(path);
   file_ = std::move(file);
@@ -136,6 +137,35 @@ void FollowedFile::Remember() {
   }
 }
 
+bool FollowedFile::IsReplaced() const {
+  return !file_->compressed() &&
+         (Stat().st_size < file_->position() || !Matches(file_.get()));
+}
+
+bool FollowedFile::HadMore() const {
+  return attached() && largest_size_ > file_->raw_position();
+}
+
+size_t FollowedFile::Cut(PageBuilder* builder, size_t offset, uint32_t stream,
+                         bool last, size_t max_records) {
+  std::vector<Framer::Record> records;
+  const absl::string_view text = builder->Since(offset);
+  const size_t used = framer_.Cut(text, last, max_records, &records);
+  builder->Add(records, offset, left_over_position_, stream);
+  left_over_.assign(text.data() + used, text.size() - used);
+  builder->Shrink(left_over_.size());
+  left_over_position_ += static_cast<int64_t>(used);
+  position_ = left_over_position_ - framer_.skipped();
+  return records.size();
+}
+
+void FollowedFile::Flush(PageBuilder* builder, uint32_t stream) {
+  const size_t offset = builder->size();
+  std::copy(left_over_.begin(), left_over_.end(),
+            builder->Extend(left_over_.size()));
+  Cut(builder, offset, stream, true, SIZE_MAX);
+}
+
 absl::StatusOr<FollowedFile::ReadResult> FollowedFile::Read(
     PageBuilder* builder, uint32_t stream, size_t max_bytes, size_t max_records,
     bool final) {
@@ -148,7 +178,7 @@ absl::StatusOr<FollowedFile::ReadResult> FollowedFile::Read(
     // Shorter than what was read: it was truncated.
     if (unread < 0) {
       result.replaced = true;
-      result.lost = largest_size_ > file_->position();
+      return result;
     }
     largest_size_ = std::max(largest_size_, size);
     want = static_cast<size_t>(std::min<int64_t>(
@@ -185,20 +215,10 @@ absl::StatusOr<FollowedFile::ReadResult> FollowedFile::Read(
                       (!file_->compressed() && got == want &&
                        Stat().st_size <= file_->position());
   if (file_->compressed() && at_end && file_->complete()) final = true;
-  // The rest of a file that was replaced is a record, too.
-  const bool last = at_end && (final || result.replaced);
-
-  std::vector<Framer::Record> records;
-  const absl::string_view text = builder->Since(offset);
-  const size_t used = framer_.Cut(text, last, max_records, &records);
-  builder->Add(records, offset, left_over_position_, stream);
-  left_over_.assign(text.data() + used, text.size() - used);
-  builder->Shrink(left_over_.size());
-  left_over_position_ += static_cast<int64_t>(used);
-  position_ = left_over_position_ - framer_.skipped();
-
-  result.progress = got > 0 || !records.empty();
-  result.more = !at_end || records.size() >= max_records;
+  const size_t records = Cut(builder, offset, stream,
+                             at_end && final && !result.replaced, max_records);
+  result.progress = got > 0 || records > 0;
+  result.more = !at_end || records >= max_records;
   more = result.more;
   if (got > 0 && !result.replaced) Remember();
   identity_.mode = framer_.mode();

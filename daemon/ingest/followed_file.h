@@ -26,12 +26,8 @@ class FollowedFile {
   struct ReadResult {
     bool progress = false;  // bytes were read or records given
     bool more = false;      // more is there right now
-    // The file was truncated or overwritten: what was read is a thing of the
-    // past, and the file is no longer this stream's. The rest of its old bytes
-    // was given.
+    // The file was truncated or overwritten: it is no longer this stream's.
     bool replaced = false;
-    // It had bytes then that were never read.
-    bool lost = false;
   };
 
   FollowedFile(std::string stream, FileIdentity identity, int64_t position,
@@ -49,6 +45,12 @@ class FollowedFile {
   absl::StatusOr<ReadResult> Read(PageBuilder* builder, uint32_t stream,
                                   size_t max_bytes, size_t max_records,
                                   bool final);
+  // Gives what was read of a record whose end will not come.
+  void Flush(PageBuilder* builder, uint32_t stream);
+  // True when the file was truncated or overwritten since it was read.
+  bool IsReplaced() const;
+  // True when the file was seen to have bytes that were not read.
+  bool HadMore() const;
   // Goes back (or on) to a record's beginning.
   absl::Status MoveTo(int64_t position);
 
@@ -85,11 +87,15 @@ class FollowedFile {
   bool seen = false;           // in the listing of the last scan
   bool checked = false;        // what is done was found unchanged
   bool more = false;           // the last Read left something
+  bool orphan = false;         // replaced, and nowhere found again
   std::string live_path;       // the name that it was written under
   std::string stem;            // of its path
   absl::Time grew;             // when something was last read
 
  private:
+  // Cuts what is left over and what was read after `offset` into records.
+  size_t Cut(PageBuilder* builder, size_t offset, uint32_t stream, bool last,
+             size_t max_records);
   // Takes the head and the mark of the file as it was read so far.
   void Remember();
   bool SameHead(ByteFile* file) const;
