@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <iterator>
 
 namespace keywatch {
@@ -165,6 +166,29 @@ void FoldSlowly(absl::string_view text, std::string* out) {
   }
 }
 
+uint64_t LoadWord(const char* p) {
+  uint64_t word;
+  std::memcpy(&word, p, sizeof(word));
+  return word;
+}
+
+// Folds eight bytes at once: where one of them is a letter from A to Z, the
+// high bit of that byte of `is_upper` is set, and two places further down it is
+// the distance to the lower-case letter. The high bits of bytes beyond ASCII go
+// to `beyond`.
+inline void FoldWord(uint64_t word, char* out, uint64_t* upper,
+                     uint64_t* beyond) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  constexpr uint64_t kHigh = 0x80 * kOnes;
+  const uint64_t ascii = word & ~kHigh;
+  const uint64_t is_upper =
+      (ascii + (0x80 - 'A') * kOnes) & ~(ascii + (0x7f - 'Z') * kOnes) & kHigh;
+  *upper |= is_upper;
+  *beyond |= word & kHigh;
+  word += is_upper >> 2;
+  std::memcpy(out, &word, sizeof(word));
+}
+
 }  // namespace
 
 char32_t NextCharacter(absl::string_view text, size_t* position) {
@@ -201,27 +225,31 @@ char32_t NextCharacter(absl::string_view text, size_t* position) {
 }
 
 absl::string_view FoldCaseInto(absl::string_view text, std::string* buffer) {
-  // Plain loops over bytes: the compiler makes vector code of them.
-  uint8_t any = 0;
-  uint8_t upper = 0;
-  for (const char ch : text) {
-    const uint8_t c = static_cast<uint8_t>(ch);
-    any |= c;
-    upper |= static_cast<uint8_t>(c - 'A') < 26;
+  const size_t size = text.size();
+  const char* in = text.data();
+  // Only ever grown: what is beyond the result is not looked at.
+  if (buffer->size() < size + 8) buffer->resize(2 * size + 64);
+  char* out = &(*buffer)[0];
+  uint64_t upper = 0;
+  uint64_t beyond = 0;
+  if (size >= 8) {
+    for (size_t i = 0; i + 8 < size; i += 8) {
+      FoldWord(LoadWord(in + i), out + i, &upper, &beyond);
+    }
+    // The last eight bytes, some of them perhaps for the second time.
+    FoldWord(LoadWord(in + size - 8), out + size - 8, &upper, &beyond);
+  } else {
+    uint64_t word = 0;
+    for (size_t i = 0; i < size; ++i) {
+      word |= uint64_t{static_cast<uint8_t>(in[i])} << (8 * i);
+    }
+    FoldWord(word, out, &upper, &beyond);
   }
-  if (any & 0x80) {
+  if (beyond != 0) {
     FoldSlowly(text, buffer);
     return *buffer;
   }
-  if (!upper) return text;
-  buffer->resize(text.size());
-  char* out = &(*buffer)[0];
-  for (size_t i = 0; i < text.size(); ++i) {
-    const uint8_t c = static_cast<uint8_t>(text[i]);
-    out[i] =
-        static_cast<char>(c + (static_cast<uint8_t>(c - 'A') < 26 ? 32 : 0));
-  }
-  return *buffer;
+  return upper == 0 ? text : absl::string_view(out, size);
 }
 
 std::string FoldCase(absl::string_view text) {

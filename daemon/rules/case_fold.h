@@ -15,8 +15,8 @@ namespace keywatch {
 // `text`, folded.
 std::string FoldCase(absl::string_view text);
 
-// As FoldCase into `buffer`, which is overwritten and keeps its memory. The
-// result points into `buffer`, or is `text` itself when nothing changes.
+// As FoldCase, using `buffer` as memory. The result points into `buffer`, or is
+// `text` itself when nothing changes.
 absl::string_view FoldCaseInto(absl::string_view text, std::string* buffer);
 
 // Reads the character at `*position` of `text` (which must be inside) and moves

@@ -64,11 +64,12 @@ void ContainsIndex::Build() {
         return std::make_pair(gram(a), a.id) < std::make_pair(gram(b), b.id);
       });
 
-  // Sixteen bits for each text keep false alarms near one in twenty.
-  int bits = 9;
-  while (bits < 20 && (size_t{1} << bits) < entries_.size() * 16) ++bits;
-  bitmap_.assign((size_t{1} << bits) / 64, 0);
-  bitmap_shift_ = 32 - bits;
+  // Eight places for each text keep false alarms near one in ten; the usual
+  // few texts stay within the nearest cache.
+  int bits = 10;
+  while (bits < 18 && (size_t{1} << bits) < entries_.size() * 8) ++bits;
+  maybe_.assign(size_t{1} << bits, 0);
+  maybe_shift_ = 32 - bits;
   int table_bits = 2;
   while ((size_t{1} << table_bits) < entries_.size() * 2) ++table_bits;
   table_.assign(size_t{1} << table_bits, Bucket());
@@ -78,8 +79,7 @@ void ContainsIndex::Build() {
     uint32_t end = i;
     while (end < entries_.size() && gram(entries_[end]) == key) ++end;
     const uint32_t hash = key * kMultiplier;
-    const uint32_t bit = hash >> bitmap_shift_;
-    bitmap_[bit >> 6] |= uint64_t{1} << (bit & 63);
+    maybe_[hash >> maybe_shift_] = 1;
     uint32_t slot = hash >> table_shift_;
     while (table_[slot].first != table_[slot].last) slot = Next(slot);
     table_[slot] = {key, i, end};

@@ -12,7 +12,7 @@ namespace keywatch {
 
 // ContainsIndex finds which of many texts stand anywhere in a text. Each of
 // them is known by four of its bytes, those that the fewest others have; a scan
-// asks a bitmap at every position, so that its cost hardly depends on how many
+// asks a small table at every position, so that its cost hardly depends on how many
 // texts there are. Texts of less than four bytes are found by their first one.
 // Thread-compatible while filled, safe to read from any thread then.
 class ContainsIndex {
@@ -32,8 +32,7 @@ class ContainsIndex {
       for (size_t i = 0; i + 4 <= size; ++i) {
         const uint32_t gram = Gram(data + i);
         const uint32_t hash = gram * kMultiplier;
-        const uint32_t bit = hash >> bitmap_shift_;
-        if ((bitmap_[bit >> 6] >> (bit & 63) & 1) == 0) continue;
+        if (maybe_[hash >> maybe_shift_] == 0) continue;
         for (uint32_t slot = hash >> table_shift_;; slot = Next(slot)) {
           const Bucket& bucket = table_[slot];
           if (bucket.first == bucket.last) break;
@@ -92,8 +91,8 @@ class ContainsIndex {
   std::vector<Entry> entries_;  // by gram
   std::vector<Entry> shorts_;   // by first byte
   std::vector<uint32_t> short_first_;
-  std::vector<uint64_t> bitmap_;
-  int bitmap_shift_ = 0;
+  std::vector<uint8_t> maybe_;  // by hash: some text may have it
+  int maybe_shift_ = 0;
   std::vector<Bucket> table_;
   int table_shift_ = 0;
 };

@@ -38,8 +38,7 @@ std::vector<ExplainedRule> ExplainDetections(const RuleSet& rules,
 
 // Whether the event matches the detection `rule` (an index into the set): what
 // a Matcher finds, by plain evaluation.
-bool DetectionMatches(const RuleSet& rules, uint32_t rule,
-                      const Event& event);
+bool DetectionMatches(const RuleSet& rules, uint32_t rule, const Event& event);
 
 // The tree as indented lines, each ended by a newline:
 //

@@ -3,10 +3,10 @@
 namespace keywatch {
 
 void LiteralIndex::Add(Mode mode, absl::string_view text, uint32_t id) {
+  has_[static_cast<int>(mode)] = true;
   switch (mode) {
     case Mode::kEqual:
-      equal_[std::string(text)] = id;
-      lengths_ |= uint64_t{1} << (text.size() < 63 ? text.size() : 63);
+      equal_.Add(text, id);
       break;
     case Mode::kPrefix:
       prefixes_.Add(text, id);
@@ -21,6 +21,7 @@ void LiteralIndex::Add(Mode mode, absl::string_view text, uint32_t id) {
 }
 
 void LiteralIndex::Build() {
+  equal_.Build();
   prefixes_.Build();
   suffixes_.Build();
   contains_.Build();

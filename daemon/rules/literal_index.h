@@ -2,12 +2,11 @@
 #define DAEMON_RULES_LITERAL_INDEX_H_
 
 #include <cstdint>
-#include <string>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "daemon/rules/affix_trie.h"
 #include "daemon/rules/contains_index.h"
+#include "daemon/rules/equal_index.h"
 
 namespace keywatch {
 
@@ -23,36 +22,26 @@ class LiteralIndex {
   // After the last Add.
   void Build();
 
-  bool empty() const { return equal_.empty() && !scans(); }
+  bool empty() const { return !has_[0] && !scans(); }
   // Whether anything but equality is asked for.
-  bool scans() const {
-    return !prefixes_.empty() || !suffixes_.empty() || !contains_.empty();
-  }
-  bool has_contains() const { return !contains_.empty(); }
+  bool scans() const { return has_[1] || has_[2] || has_[3]; }
+  bool has(Mode mode) const { return has_[static_cast<int>(mode)]; }
 
   // Calls `emit(id)` for every text that fits, perhaps more than once.
   template <typename F>
   void Find(absl::string_view text, F emit) const {
-    FindEqual(text, emit);
-    FindParts(text, emit);
-  }
-  template <typename F>
-  void FindEqual(absl::string_view text, F emit) const {
-    if ((lengths_ >> (text.size() < 63 ? text.size() : 63) & 1) == 0) return;
-    const auto it = equal_.find(text);
-    if (it != equal_.end()) emit(it->second);
-  }
-  // All but equality.
-  template <typename F>
-  void FindParts(absl::string_view text, F emit) const {
-    if (!prefixes_.empty()) prefixes_.Find(text, emit);
-    if (!suffixes_.empty()) suffixes_.Find(text, emit);
-    if (!contains_.empty()) contains_.Find(text, emit);
+    if (has_[0]) {
+      const uint32_t id = equal_.Find(text);
+      if (id != EqualIndex::kNone) emit(id);
+    }
+    if (has_[1]) prefixes_.Find(text, emit);
+    if (has_[2]) suffixes_.Find(text, emit);
+    if (has_[3]) contains_.Find(text, emit);
   }
 
  private:
-  absl::flat_hash_map<std::string, uint32_t> equal_;
-  uint64_t lengths_ = 0;  // of the texts in equal_; 63 is "63 or more"
+  bool has_[4] = {};  // by mode
+  EqualIndex equal_;
   AffixTrie prefixes_{AffixTrie::Side::kPrefix};
   AffixTrie suffixes_{AffixTrie::Side::kSuffix};
   ContainsIndex contains_;

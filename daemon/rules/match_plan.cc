@@ -32,6 +32,7 @@ class MatchPlanBuilder {
     for (uint32_t i = 0; i < predicates; ++i) {
       if (uses_[i] > 0) AddPredicate(i);
     }
+    ChooseAllTriggers();
     plan_->entries_.assign(rules_.detections().size(), MatchPlan::kNoMatch);
     for (const uint32_t rule : routed_) {
       plan_->entries_[rule] =
@@ -44,6 +45,12 @@ class MatchPlanBuilder {
 
  private:
   using Mode = LiteralIndex::Mode;
+
+  // A literal while it is filled.
+  struct Draft {
+    std::vector<uint32_t> predicates;
+    std::vector<MatchPlan::Trigger> triggers;
+  };
 
   const Expression& Root(uint32_t rule) const {
     return rules_.detections()[rule].expression;
@@ -66,7 +73,7 @@ class MatchPlanBuilder {
     plan_->field_of_predicate_[index] = field;
     const uint32_t literal =
         LiteralIn(field, literals_[index].necessary.front());
-    plan_->fields_[field].literals[literal].predicates.push_back(index);
+    drafts_[literal].predicates.push_back(index);
   }
 
   uint32_t FieldOf(Slot slot) {
@@ -81,13 +88,13 @@ class MatchPlanBuilder {
 
   // The literal in that field's index, put there when it is new.
   uint32_t LiteralIn(uint32_t field, const ValueLiteral& value) {
-    MatchPlan::Field& f = plan_->fields_[field];
     const auto key =
         std::make_tuple(field, value.mode, value.cased, value.text);
     const auto [it, inserted] =
-        literal_ids_.try_emplace(key, static_cast<uint32_t>(f.literals.size()));
+        literal_ids_.try_emplace(key, static_cast<uint32_t>(drafts_.size()));
     if (inserted) {
-      f.literals.emplace_back();
+      drafts_.emplace_back();
+      MatchPlan::Field& f = plan_->fields_[field];
       (value.cased ? f.cased : f.folded)
           .Add(value.mode, value.text, it->second);
     }
@@ -150,11 +157,39 @@ class MatchPlanBuilder {
     return cost;
   }
 
+  // The cost of a trigger is that of looking at its rule as often as it fires,
+  // and its share of that of looking into its field for every event. The shares
+  // depend on what other rules choose: chosen again until that has settled.
+  void ChooseAllTriggers() {
+    constexpr double kLook = 60;
+    constexpr double kScan = 120;
+    constexpr int kRounds = 4;
+    std::map<Slot, double> users;  // of the field's index, by trigger
+    for (int round = 0; round < kRounds; ++round) {
+      std::map<Slot, double> next;
+      for (const uint32_t rule : routed_) {
+        TriggerSet& set = triggers_[rule];
+        set = ChooseTriggers(Root(rule), [&](uint32_t index) {
+          const Slot slot = rules_.predicates()[index]->slot;
+          const double share = literals_[index].necessary.empty()
+                                   ? 0.3
+                                   : 1 / (1 + (round == 0 ? 3 : users[slot]));
+          return frequency_[index] * kLook + share * kScan;
+        });
+        for (const uint32_t index : set.predicates) {
+          if (!literals_[index].necessary.empty()) {
+            next[rules_.predicates()[index]->slot] +=
+                1.0 / static_cast<double>(set.predicates.size());
+          }
+        }
+      }
+      users = std::move(next);
+    }
+  }
+
   void AddTriggers(uint32_t rule) {
-    const TriggerSet set = ChooseTriggers(
-        Root(rule), [this](uint32_t index) { return frequency_[index]; });
-    // A trigger that fires nearly always only costs.
-    if (!set.possible || set.frequency >= 1.5) {
+    const TriggerSet& set = triggers_[rule];
+    if (!set.possible) {
       plan_->always_.push_back(rule);
       return;
     }
@@ -167,9 +202,8 @@ class MatchPlanBuilder {
       const uint32_t field = FieldOf(rules_.predicates()[index]->slot);
       plan_->fields_[field].has_triggers = true;
       for (const ValueLiteral& value : literals.necessary) {
-        const uint32_t literal = LiteralIn(field, value);
         AddTrigger({rule, set.sufficient && literals.exact},
-                   &plan_->fields_[field].literals[literal].triggers);
+                   &drafts_[LiteralIn(field, value)].triggers);
       }
     }
   }
@@ -196,16 +230,16 @@ class MatchPlanBuilder {
         continue;
       }
       // Digits have no case: both indexes may hold the same number.
-      MatchPlan::Field& f = plan_->fields_[field];
-      const auto [it, inserted] = f.numbers.try_emplace(number, id);
-      if (!inserted) MergeInto(f.literals[id], &f.literals[it->second]);
+      const uint32_t first = plan_->fields_[field].numbers.Add(number, id);
+      if (first != id) MergeInto(drafts_[id], &drafts_[first]);
     }
     for (MatchPlan::Field& field : plan_->fields_) {
       field.folded.Build();
       field.cased.Build();
-      field.cacheable =
-          field.folded.has_contains() || field.cased.has_contains();
+      field.numbers.Build();
+      field.numbers_need_text = field.folded.scans() || field.cased.scans();
     }
+    FlattenLiterals();
     // Fields with triggers first; predicates follow their field.
     std::vector<uint32_t> order(plan_->fields_.size());
     for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -225,10 +259,26 @@ class MatchPlanBuilder {
     }
   }
 
-  static void MergeInto(const MatchPlan::Literal& from,
-                        MatchPlan::Literal* to) {
+  static void MergeInto(const Draft& from, Draft* to) {
     for (const uint32_t p : from.predicates) to->predicates.push_back(p);
     for (const MatchPlan::Trigger& t : from.triggers) to->triggers.push_back(t);
+  }
+
+  void FlattenLiterals() {
+    for (const Draft& draft : drafts_) {
+      MatchPlan::Literal literal;
+      auto& predicates = plan_->literal_predicates_;
+      auto& triggers = plan_->literal_triggers_;
+      literal.first_predicate = static_cast<uint32_t>(predicates.size());
+      predicates.insert(predicates.end(), draft.predicates.begin(),
+                        draft.predicates.end());
+      literal.last_predicate = static_cast<uint32_t>(predicates.size());
+      literal.first_trigger = static_cast<uint32_t>(triggers.size());
+      triggers.insert(triggers.end(), draft.triggers.begin(),
+                      draft.triggers.end());
+      literal.last_trigger = static_cast<uint32_t>(triggers.size());
+      plan_->literals_.push_back(literal);
+    }
   }
 
   const CompiledRuleSet& rules_;
@@ -240,6 +290,8 @@ class MatchPlanBuilder {
   std::map<Slot, uint32_t> fields_by_slot_;
   std::map<std::tuple<uint32_t, Mode, bool, std::string>, uint32_t>
       literal_ids_;
+  std::vector<Draft> drafts_;                // by literal
+  std::map<uint32_t, TriggerSet> triggers_;  // by rule
   std::map<uint32_t, std::vector<MatchPlan::Trigger>> directs_;
 };
 

@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "daemon/rules/compiled_rule_set.h"
+#include "daemon/rules/equal_index.h"
 #include "daemon/rules/literal_index.h"
 
 namespace keywatch {
@@ -39,10 +39,13 @@ class MatchPlan {
     bool decides;
   };
 
-  // A text in a field's index: what it says once it is found.
+  // A text in a field's index. What it says once it is found stands in
+  // literal_predicates() and literal_triggers().
   struct Literal {
-    std::vector<uint32_t> predicates;  // that hold then
-    std::vector<Trigger> triggers;
+    uint32_t first_predicate = 0;  // predicates that hold then
+    uint32_t last_predicate = 0;
+    uint32_t first_trigger = 0;
+    uint32_t last_trigger = 0;
   };
 
   struct Field {
@@ -50,11 +53,10 @@ class MatchPlan {
     LiteralIndex folded;
     LiteralIndex cased;
     // Literals that whole numbers equal.
-    absl::flat_hash_map<int64_t, uint32_t> numbers;
-    std::vector<Literal> literals;
+    NumberIndex numbers;
+    // Whether numbers can have literals by anything but equality.
+    bool numbers_need_text = false;
     bool has_triggers = false;
-    // The values are worth remembering: looking through them costs more.
-    bool cacheable = false;
   };
 
   // A trigger that is no text: evaluated for every event.
@@ -66,6 +68,12 @@ class MatchPlan {
   // Fields with triggers first.
   const std::vector<Field>& fields() const { return fields_; }
   size_t trigger_fields() const { return trigger_fields_; }
+  // By the ids that the fields' indexes give.
+  const Literal& literal(uint32_t id) const { return literals_[id]; }
+  const uint32_t* literal_predicates() const {
+    return literal_predicates_.data();
+  }
+  const Trigger* literal_triggers() const { return literal_triggers_.data(); }
   const std::vector<Direct>& directs() const { return directs_; }
   // Rules that must be looked at whatever the event is.
   const std::vector<uint32_t>& always() const { return always_; }
@@ -86,6 +94,9 @@ class MatchPlan {
 
   std::vector<Field> fields_;
   size_t trigger_fields_ = 0;
+  std::vector<Literal> literals_;
+  std::vector<uint32_t> literal_predicates_;
+  std::vector<Trigger> literal_triggers_;
   std::vector<Direct> directs_;
   std::vector<uint32_t> always_;
   std::vector<Step> steps_;

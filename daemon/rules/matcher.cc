@@ -2,6 +2,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/attributes.h"
+#include "absl/base/optimization.h"
 #include "daemon/rules/case_fold.h"
 #include "daemon/rules/compiled_rule_set.h"
 #include "daemon/rules/match_plan.h"
@@ -30,10 +32,11 @@ class PlanMatcher {
     matches_ = matches;
     const size_t first = matches->size();
     for (uint32_t f = 0; f < plan_->trigger_fields(); ++f) {
-      if (!event.at(plan_->fields()[f].slot).absent()) Scan(f);
+      Scan(f);
     }
     for (const MatchPlan::Direct& direct : plan_->directs()) {
-      if (Holds(direct.predicate)) Fire(direct.triggers);
+      if (!Holds(direct.predicate)) continue;
+      for (const MatchPlan::Trigger& trigger : direct.triggers) Fire(trigger);
     }
     for (const uint32_t rule : plan_->always()) {
       Fire({rule, /*decides=*/false});
@@ -54,10 +57,6 @@ class PlanMatcher {
     std::fill(looked_at_.begin(), looked_at_.end(), 0);
     std::fill(scanned_.begin(), scanned_.end(), 0);
     stamp_ = 1;
-  }
-
-  void Fire(const std::vector<MatchPlan::Trigger>& triggers) {
-    for (const MatchPlan::Trigger& trigger : triggers) Fire(trigger);
   }
 
   void Fire(MatchPlan::Trigger trigger) {
@@ -105,24 +104,55 @@ class PlanMatcher {
   }
 
   void Scan(uint32_t f) {
-    scanned_[f] = stamp_;
     const MatchPlan::Field& field = plan_->fields()[f];
-    event_->at(field.slot).AnyElement([&](const Value& element) {
-      ScanElement(field, f, element);
-      return false;
-    });
+    const Value& value = event_->at(field.slot);
+    scanned_[f] = stamp_;
+    if (value.is_string()) {
+      ScanString(field, &caches_[f], value.string_value());
+    } else if (value.is_list()) {
+      for (uint32_t i = 0; i < value.list_size(); ++i) {
+        const Value& element = value.list_at(i);
+        if (element.is_string()) {
+          ScanString(field, &caches_[f], element.string_value());
+        } else {
+          ScanScalar(field, element);
+        }
+      }
+    } else {
+      ScanScalar(field, value);
+    }
   }
 
-  void ScanElement(const MatchPlan::Field& field, uint32_t f,
-                   const Value& element) {
-    switch (element.type()) {
-      case Value::Type::kString:
-        ScanString(field, f, element.string_value());
-        return;
+  void ScanString(const MatchPlan::Field& field, ValueCache* cache,
+                  absl::string_view text) {
+    const ValueCache::Entry* known = cache->Find(text);
+    if (ABSL_PREDICT_TRUE(known != nullptr)) {
+      for (uint32_t i = 0; i < known->hits; ++i) Found(known->literals[i]);
+      return;
+    }
+    ScanNewString(field, cache, text);
+  }
+
+  ABSL_ATTRIBUTE_NOINLINE void ScanNewString(const MatchPlan::Field& field,
+                                             ValueCache* cache,
+                                             absl::string_view text) {
+    found_.clear();
+    ScanText(field, text, [this](uint32_t literal) {
+      if (std::find(found_.begin(), found_.end(), literal) == found_.end()) {
+        found_.push_back(literal);
+      }
+    });
+    cache->Store(text, found_);
+    for (const uint32_t literal : found_) Found(literal);
+  }
+
+  // Anything but strings and lists.
+  void ScanScalar(const MatchPlan::Field& field, const Value& value) {
+    switch (value.type()) {
       case Value::Type::kInt: {
-        const auto it = field.numbers.find(element.int_value());
-        if (it != field.numbers.end()) Found(field, it->second);
-        if (!field.folded.scans() && !field.cased.scans()) return;
+        const uint32_t literal = field.numbers.Find(value.int_value());
+        if (literal != NumberIndex::kNone) Found(literal);
+        if (!field.numbers_need_text) return;
         break;
       }
       case Value::Type::kBool:
@@ -132,32 +162,8 @@ class PlanMatcher {
         return;
     }
     ScalarBuffer buffer;
-    ScanText(field, ComparableText(element, buffer),
-             [&](uint32_t literal) { Found(field, literal); });
-  }
-
-  void ScanString(const MatchPlan::Field& field, uint32_t f,
-                  absl::string_view text) {
-    if (!field.cacheable) {
-      ScanText(field, text, [&](uint32_t literal) { Found(field, literal); });
-      return;
-    }
-    bool known = false;
-    ValueCache::Entry* entry = caches_[f].Find(text, &known);
-    if (known) {
-      for (uint16_t i = 0; i < entry->hits; ++i) {
-        Found(field, entry->literals[i]);
-      }
-      return;
-    }
-    found_.clear();
-    ScanText(field, text, [&](uint32_t literal) {
-      if (std::find(found_.begin(), found_.end(), literal) == found_.end()) {
-        found_.push_back(literal);
-      }
-    });
-    if (entry != nullptr) ValueCache::Store(text, found_, entry);
-    for (const uint32_t literal : found_) Found(field, literal);
+    ScanText(field, ComparableText(value, buffer),
+             [this](uint32_t literal) { Found(literal); });
   }
 
   template <typename F>
@@ -168,12 +174,17 @@ class PlanMatcher {
     }
   }
 
-  void Found(const MatchPlan::Field& field, uint32_t literal) {
-    const MatchPlan::Literal& l = field.literals[literal];
-    for (const uint32_t predicate : l.predicates) {
-      outcomes_[predicate] = stamp_ << 1 | 1;
+  void Found(uint32_t id) {
+    const MatchPlan::Literal& literal = plan_->literal(id);
+    const uint32_t* predicates = plan_->literal_predicates();
+    for (uint32_t i = literal.first_predicate; i < literal.last_predicate;
+         ++i) {
+      outcomes_[predicates[i]] = stamp_ << 1 | 1;
     }
-    Fire(l.triggers);
+    const MatchPlan::Trigger* triggers = plan_->literal_triggers();
+    for (uint32_t i = literal.first_trigger; i < literal.last_trigger; ++i) {
+      Fire(triggers[i]);
+    }
   }
 
   const CompiledRuleSet& rules_;

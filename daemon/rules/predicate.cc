@@ -374,6 +374,9 @@ bool PredicateEvaluator::Evaluate(const Predicate& predicate,
     case Kind::kNull:
       if (value.absent()) return predicate.field != field::kTimestamp;
       break;
+    case Kind::kCompare:
+      if (value.is_number()) return predicate.compare.Holds(value.AsDouble());
+      break;
     case Kind::kTimePart:
       // Every event has its time, whatever the record called it.
       if (predicate.field == field::kTimestamp) {

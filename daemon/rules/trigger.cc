@@ -47,7 +47,7 @@ double LiteralFrequency(const ValueLiteral& literal) {
 }
 
 TriggerSet Choose(const Expression& expression, bool negated,
-                  const std::function<double(uint32_t)>& frequency) {
+                  const std::function<double(uint32_t)>& cost) {
   TriggerSet result;
   switch (expression.op) {
     case Expression::Op::kConstant:
@@ -58,11 +58,11 @@ TriggerSet Choose(const Expression& expression, bool negated,
     case Expression::Op::kPredicate:
       result.possible = !negated;
       result.predicates = {expression.index};
-      result.frequency = frequency(expression.index);
+      result.cost = cost(expression.index);
       result.sufficient = true;
       return result;
     case Expression::Op::kNot:
-      return Choose(expression.children.front(), !negated, frequency);
+      return Choose(expression.children.front(), !negated, cost);
     case Expression::Op::kAnd:
     case Expression::Op::kOr:
       break;
@@ -70,9 +70,9 @@ TriggerSet Choose(const Expression& expression, bool negated,
   const bool all = (expression.op == Expression::Op::kAnd) != negated;
   if (all) {
     for (const Expression& child : expression.children) {
-      TriggerSet set = Choose(child, negated, frequency);
+      TriggerSet set = Choose(child, negated, cost);
       if (!set.possible) continue;
-      if (!result.possible || set.frequency < result.frequency) {
+      if (!result.possible || set.cost < result.cost) {
         result = std::move(set);
       }
     }
@@ -82,9 +82,9 @@ TriggerSet Choose(const Expression& expression, bool negated,
   result.possible = true;
   result.sufficient = true;
   for (const Expression& child : expression.children) {
-    TriggerSet set = Choose(child, negated, frequency);
+    TriggerSet set = Choose(child, negated, cost);
     if (!set.possible) return TriggerSet();
-    result.frequency += set.frequency;
+    result.cost += set.cost;
     result.sufficient = result.sufficient && set.sufficient;
     result.predicates.insert(result.predicates.end(), set.predicates.begin(),
                              set.predicates.end());
@@ -171,8 +171,8 @@ double GuessFrequency(const Predicate& predicate,
 }
 
 TriggerSet ChooseTriggers(const Expression& expression,
-                          const std::function<double(uint32_t)>& frequency) {
-  return Choose(expression, false, frequency);
+                          const std::function<double(uint32_t)>& cost) {
+  return Choose(expression, false, cost);
 }
 
 }  // namespace keywatch

@@ -39,12 +39,12 @@ double GuessFrequency(const Predicate& predicate,
 struct TriggerSet {
   bool possible = false;  // false: the expression can hold without any
   std::vector<uint32_t> predicates;
-  double frequency = 0;     // the sum of theirs
+  double cost = 0;          // the sum of theirs
   bool sufficient = false;  // any of them makes the expression hold
 };
-// The least frequent such set. `frequency` is asked for each predicate.
+// The cheapest such set. `cost` is asked for each predicate.
 TriggerSet ChooseTriggers(const Expression& expression,
-                          const std::function<double(uint32_t)>& frequency);
+                          const std::function<double(uint32_t)>& cost);
 
 }  // namespace keywatch
 
