@@ -33,9 +33,11 @@ void ObserveKeyUse(const Event& event, const RuleSet::WellKnown& fields,
       !absl::SimpleAtoi(status.string_value(), &http_status)) {
     http_status = 0;
   }
+  ScalarBuffer outcome;
   roller->Observe(
       key.string_value(), event.time_ms,
-      KeyUseOf(http_status, ScalarText(event.at(fields.error_code), buffer)));
+      KeyUseOf(http_status, ScalarText(event.at(fields.error_code), buffer),
+               ScalarText(event.at(fields.event_outcome), outcome)));
 }
 
 absl::Status Annotate(const absl::Status& status, absl::string_view what) {

@@ -12,7 +12,6 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "daemon/app/alert_builder.h"
 #include "daemon/app/pipeline.h"
 #include "daemon/app/source_worker.h"
 #include "daemon/core/time.h"
