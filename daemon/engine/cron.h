@@ -15,7 +15,7 @@ namespace keywatch {
 // day of week) in a time zone: numbers, names (jan, mon), `*`, lists, ranges,
 // steps. As with cron, when both day fields are restricted either one is
 // enough; Sunday is 0 and 7. A local time that daylight saving skips is taken
-// at the moment of the change; one that occurs twice, at its first. Immutable.
+// at the moment of the change; one that occurs twice, the first time. Immutable.
 class CronSchedule {
  public:
   // INVALID_ARGUMENT with a sentence for the user; also for a schedule that

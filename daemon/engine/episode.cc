@@ -18,8 +18,8 @@ void Episode::Encode(Encoder* out) const {
   out->Signed(count);
   out->Signed(late_events);
   out->String(explanation);
-  out->Varint(evidence.size());
-  for (const Evidence& one : evidence) EncodeEvidence(one, out);
+  out->Varint(static_cast<uint64_t>(evidence_count));
+  out->String(evidence);
 }
 
 bool Episode::Decode(Decoder* in) {
@@ -32,13 +32,16 @@ bool Episode::Decode(Decoder* in) {
   count = in->Signed();
   late_events = in->Signed();
   explanation = std::string(in->String());
-  const uint64_t size = in->Varint();
-  if (!in->ok() || size > Detection::kMaxEvidence) return false;
-  evidence.resize(size);
-  for (Evidence& one : evidence) {
-    if (!DecodeEvidence(in, &one)) return false;
+  const uint64_t count = in->Varint();
+  evidence = std::string(in->String());
+  if (!in->ok() || count > Detection::kMaxEvidence) return false;
+  evidence_count = static_cast<int>(count);
+  Decoder decoder(evidence);
+  for (uint64_t i = 0; i < count; ++i) {
+    Evidence one;
+    if (!DecodeEvidence(&decoder, &one)) return false;
   }
-  return in->ok();
+  return decoder.done();
 }
 
 void EncodeEvidence(const Evidence& evidence, Encoder* out) {
@@ -97,15 +100,6 @@ EvidenceMaker::EvidenceMaker(const RuleSet& rules, const Rule& rule) {
   for (uint32_t input : rule.inputs) {
     for (Slot slot : rules.rule(input).evidence_slots) add(slot);
   }
-}
-
-Evidence EvidenceMaker::Make(const Signal& signal) const {
-  std::string encoded;
-  Append(signal, &encoded);
-  Decoder decoder(encoded);
-  Evidence out;
-  DecodeEvidence(&decoder, &out);
-  return out;
 }
 
 void EvidenceMaker::Append(const Signal& signal, std::string* out) const {

@@ -29,7 +29,10 @@ struct Episode {
   int64_t count = 0;
   int64_t late_events = 0;
   std::string explanation;
-  std::vector<Evidence> evidence;
+  // At most Detection::kMaxEvidence, encoded one after the other: an attack on
+  // many keys opens many episodes.
+  std::string evidence;
+  int evidence_count = 0;
 
   // What TakeDetections has still to say; not part of the saved state.
   enum class News { kNone, kUpdate, kOpen };
@@ -52,8 +55,8 @@ class EvidenceMaker {
   static constexpr size_t kMaxValueBytes = 200;
 
   EvidenceMaker(const RuleSet& rules, const Rule& rule);
-  Evidence Make(const Signal& signal) const;
-  // The same, encoded, with no allocation but that of `out`.
+  // Appends the event as EncodeEvidence would write it; allocates nothing but
+  // room in `out`.
   void Append(const Signal& signal, std::string* out) const;
 
  private:

@@ -252,7 +252,8 @@ class GroupedEvaluator : public RuleEvaluator {
       table_.Unlink(record);
       Append(record);
     }
-    MarkDirty(record);
+    // Its new place in the order of use must be the one that is saved.
+    Touch(record, firing.time_ms);
   }
   // Ends the open episode at `now`; the group then counts as used.
   void End(Record* record, EventTime now) {

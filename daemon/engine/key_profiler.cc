@@ -229,6 +229,10 @@ void KeyProfiler::Restore(const KeyProfile& profile) {
   Entry* entry = it->second;
   keys_.erase(it);
   entry->profile = profile;
+  entry->operations = Dimension();
+  entry->networks = Dimension();
+  entry->user_agents = Dimension();
+  entry->sensitive_fields = Dimension();
   keys_.emplace(entry->profile.key.view(), entry);
 }
 

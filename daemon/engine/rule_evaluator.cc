@@ -165,14 +165,20 @@ void RuleEvaluator::Announce(GroupRecord* record) {
   context_.AddNews(rule_index_, record->slot, record->generation);
 }
 
-void RuleEvaluator::AddEvidence(const Signal& signal, Episode* episode) {
-  if (episode->evidence.size() >= Detection::kMaxEvidence) return;
-  for (const Evidence& shown : episode->evidence) {
-    if (shown.event_id == signal.event_id && shown.time_ms == signal.time_ms) {
-      return;
-    }
+void RuleEvaluator::ShowBefore(const std::vector<Evidence>& before,
+                               Episode* episode) {
+  Encoder encoder(&episode->evidence);
+  for (const Evidence& evidence : before) {
+    if (episode->evidence_count == Detection::kMaxEvidence) return;
+    EncodeEvidence(evidence, &encoder);
+    ++episode->evidence_count;
   }
-  episode->evidence.push_back(evidence_maker_.Make(signal));
+}
+
+void RuleEvaluator::AddEvidence(const Signal& signal, Episode* episode) {
+  if (episode->evidence_count == Detection::kMaxEvidence) return;
+  evidence_maker_.Append(signal, &episode->evidence);
+  ++episode->evidence_count;
 }
 
 void RuleEvaluator::DecodeEvidenceList(absl::string_view encoded,
@@ -234,7 +240,11 @@ Detection RuleEvaluator::Snapshot(const GroupRecord& record,
   out.last_event_ms = episode.last_event_ms;
   out.count = episode.count;
   out.late_events = episode.late_events;
-  out.evidence = episode.evidence;
+  Decoder decoder(episode.evidence);
+  for (int i = 0; i < episode.evidence_count; ++i) {
+    out.evidence.emplace_back();
+    DecodeEvidence(&decoder, &out.evidence.back());
+  }
   out.explanation = episode.explanation;
   return out;
 }

@@ -98,7 +98,7 @@ class RuleEvaluator : public Evaluator {
     if (!rule_.alerts) return;
     Episode& episode = *record->episode;
     episode.explanation = explain();
-    if (before != nullptr) episode.evidence = std::move(*before);
+    if (before != nullptr) ShowBefore(*before, &episode);
     if (firing.cause->event != nullptr) {
       AddEvidence(*firing.cause, &episode);
     }
@@ -124,6 +124,7 @@ class RuleEvaluator : public Evaluator {
 
  private:
   void OpenSilently(GroupRecord* record, const Firing& firing);
+  static void ShowBefore(const std::vector<Evidence>& before, Episode* episode);
   void AddEvidence(const Signal& signal, Episode* episode);
   void Announce(GroupRecord* record);
   std::string KeyOf(absl::string_view encoded_group,

@@ -99,7 +99,7 @@ std::string SampleShape::SlotName(size_t slot) const {
 }
 
 uint16_t PackSample(double x) {
-  if (!(x != 0)) return 0;  // also what is no number
+  if (x == 0 || std::isnan(x)) return 0;
   const uint16_t sign = x < 0 ? 0x8000 : 0;
   int exponent;
   // 0.5 <= mantissa < 1

@@ -10,7 +10,7 @@ namespace {
 struct ValueStatisticState {
   static constexpr int kParts = 1;
   ValueWindow values;
-  // The condition holds now (asked for open episodes only).
+  // The condition held when it was asked last; for open episodes.
   bool holds = false;
 
   void Reset() {
@@ -29,9 +29,8 @@ struct ValueStatisticState {
 };
 
 // value_sum, value_avg, value_percentile and value_median over the numbers of
-// the window; events whose field is no number do not count. Judged at every
-// event. Between events numbers leave the window one by one: for an open
-// episode the verdict is asked again each time.
+// the window; events whose field is no number do not count. It fires at an
+// event.
 class ValueStatisticEvaluator : public GroupedEvaluator<ValueStatisticState> {
  public:
   ValueStatisticEvaluator(EngineContext* context, uint32_t rule)
@@ -75,24 +74,30 @@ class ValueStatisticEvaluator : public GroupedEvaluator<ValueStatisticState> {
     Reschedule(record);
   }
 
+  // An open episode is asked again whenever a number leaves: that can make the
+  // condition false, and true again.
   EventTime NextDue(const Record& record) const override {
     if (record.episode == nullptr) return kMaxEventTime;
-    if (record.state.holds) {
-      return record.state.values.front_time() + rule().timespan_ms;
+    const ValueStatisticState& state = record.state;
+    EventTime due = kMaxEventTime;
+    if (!state.values.empty()) {
+      due = state.values.front_time() + rule().timespan_ms;
     }
-    return GroupedEvaluator::NextDue(record);
+    if (!state.holds) due = std::min(due, GroupedEvaluator::NextDue(record));
+    return due;
   }
 
   void OnDue(Record* record, EventTime due) override {
     ValueStatisticState& state = record->state;
     if (state.holds) {
-      state.values.DropBefore(due + 1 - rule().timespan_ms);
-      state.holds = Holds(state.values);
       record->episode->hold_until_ms = due;
-      MarkDirty(record);
+    } else if (GroupedEvaluator::NextDue(*record) <= due) {
+      End(record, due);
       return;
     }
-    End(record, due);
+    state.values.DropBefore(due + 1 - rule().timespan_ms);
+    state.holds = Holds(state.values);
+    MarkDirty(record);
   }
 
  private:
