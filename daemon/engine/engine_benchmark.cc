@@ -136,7 +136,7 @@ std::unique_ptr<TestLog> MakeLog(const std::shared_ptr<const RuleSet>& rules,
 size_t Allocated() { return mallinfo2().uordblks; }
 
 // Goes through the log again and again, each time later.
-void Measure(benchmark::State& state, const std::string& yaml) {
+void MeasureObserve(benchmark::State& state, const std::string& yaml) {
   const auto groups = static_cast<int>(state.range(0));
   auto rules = WithCap(CompileOrDie(yaml), 2'000'000);
   auto log = MakeLog(rules, groups);
@@ -178,7 +178,7 @@ void Measure(benchmark::State& state, const std::string& yaml) {
   state.SetItemsProcessed(state.iterations());
 }
 
-void Commit(benchmark::State& state) {
+void MeasureCommit(benchmark::State& state) {
   const auto groups = static_cast<int>(state.range(0));
   auto rules = WithCap(CompileOrDie(kFive), 2'000'000);
   auto log = MakeLog(rules, groups);
@@ -201,21 +201,22 @@ int main(int argc, char** argv) {
     benchmark::RegisterBenchmark(
         absl::StrCat("Observe/", kind.name).c_str(),
         [kind](benchmark::State& state) {
-          keywatch::Measure(state,
-                            absl::StrCat(keywatch::kBase, kind.rule, "\n"));
+          keywatch::MeasureObserve(
+              state, absl::StrCat(keywatch::kBase, kind.rule, "\n"));
         })
         ->Arg(1'000)
         ->Arg(100'000);
   }
   benchmark::RegisterBenchmark("Observe/five correlations",
                                [](benchmark::State& state) {
-                                 keywatch::Measure(state, keywatch::kFive);
+                                 keywatch::MeasureObserve(state,
+                                                          keywatch::kFive);
                                })
       ->Arg(1'000)
       ->Arg(10'000)
       ->Arg(100'000)
       ->Arg(1'000'000);
-  benchmark::RegisterBenchmark("TakeDirtyState", keywatch::Commit)
+  benchmark::RegisterBenchmark("TakeDirtyState", keywatch::MeasureCommit)
       ->Arg(10'000)
       ->Unit(benchmark::kMillisecond);
   benchmark::Initialize(&argc, argv);

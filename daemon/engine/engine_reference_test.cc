@@ -74,10 +74,12 @@ std::vector<Expected> Simulate(
     while (next < events.size() && events[next].time == now) {
       const Seen& event = events[next++];
       const Window window = window_at(now);
+      const bool held = holds(window);
+      if (held) last_hold = now;
       if (open) {
         ++out.back().count;
         out.back().last_event = now;
-      } else if (holds(window)) {
+      } else if (held) {
         open = true;
         out.push_back({now, event.id, window.front()->time, now,
                        static_cast<int64_t>(window.size()), 0});

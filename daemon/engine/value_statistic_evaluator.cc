@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "daemon/engine/evaluators.h"
 #include "daemon/engine/explain.h"
@@ -56,7 +58,8 @@ class ValueStatisticEvaluator : public GroupedEvaluator<ValueStatisticState> {
       if (holds) {
         record->episode->hold_until_ms = now;
       } else if (state.holds) {
-        record->episode->hold_until_ms = now - 1;
+        record->episode->hold_until_ms =
+            std::max(record->episode->hold_until_ms, now - 1);
       }
       state.holds = holds;
       Fold(record, signal);
