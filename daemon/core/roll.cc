@@ -2,9 +2,9 @@
 
 namespace keywatch {
 namespace {
-constexpr absl::string_view kStates[] = {"awaiting_operator", "awaiting_expiry",
-                                         "verifying",         "completed",
-                                         "failed",            "cancelled"};
+constexpr absl::string_view kStates[] = {
+    "awaiting_operator", "awaiting_expiry", "verifying",
+    "completed",         "failed",          "cancelled"};
 }  // namespace
 
 absl::string_view RollStateName(RollState state) {

@@ -38,9 +38,8 @@ int DaysInMonth(int year, int month) {
 }
 
 absl::Status BadTime(absl::string_view text) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("\"", text.substr(0, 64),
-                   "\" is not a time like 2026-08-03T14:00:00Z"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "\"", text.substr(0, 64), "\" is not a time like 2026-08-03T14:00:00Z"));
 }
 
 }  // namespace
@@ -103,8 +102,8 @@ absl::StatusOr<EventTime> ParseTime(absl::string_view text) {
     }
   }
   const int64_t days = DaysFromCivil(year, month, day);
-  const int64_t seconds = days * 86400 + hour * 3600 + minute * 60 + second -
-                          offset_minutes * 60;
+  const int64_t seconds =
+      days * 86400 + hour * 3600 + minute * 60 + second - offset_minutes * 60;
   return seconds * 1000 + ms;
 }
 
@@ -158,8 +157,11 @@ std::string FormatDuration(absl::Duration duration) {
   static constexpr struct {
     const char* unit;
     int64_t ms;
-  } kUnits[] = {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000},
-                {"s", 1000},       {"ms", 1}};
+  } kUnits[] = {{"d", 86'400'000},
+                {"h", 3'600'000},
+                {"m", 60'000},
+                {"s", 1000},
+                {"ms", 1}};
   for (const auto& unit : kUnits) {
     if (ms >= unit.ms) {
       absl::StrAppend(&out, ms / unit.ms, unit.unit);

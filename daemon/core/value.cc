@@ -12,8 +12,8 @@ absl::string_view ScalarText(const Value& value, ScalarBuffer& buffer) {
     case Value::Type::kBool:
       return value.bool_value() ? "true" : "false";
     case Value::Type::kInt: {
-      auto end = std::to_chars(buffer, buffer + sizeof(buffer),
-                               value.int_value());
+      auto end =
+          std::to_chars(buffer, buffer + sizeof(buffer), value.int_value());
       return absl::string_view(buffer, end.ptr - buffer);
     }
     case Value::Type::kDouble: {
