@@ -2,10 +2,10 @@
 
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
-#include "CLI/Validators.hpp"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/cli/exit_code.h"
+#include "daemon/cli/option_checks.h"
 #include "daemon/cli/time_text.h"
 
 namespace keywatch {
@@ -22,8 +22,7 @@ void AlertFilterOptions::AddTo(CLI::App* command,
   command
       ->add_option("--state", state,
                    "open, acknowledged, resolved, unresolved or all")
-      ->check(CLI::IsMember(
-          {"open", "acknowledged", "resolved", "unresolved", "all"}))
+      ->check(OneOf({"open", "acknowledged", "resolved", "unresolved", "all"}))
       ->type_name("STATE")
       ->capture_default_str();
   command->add_flag("--all", all, "The same as --state all");
@@ -34,8 +33,7 @@ void AlertFilterOptions::AddTo(CLI::App* command,
       ->add_option("--level", level,
                    "At least so bad: informational, low, medium, high, "
                    "critical")
-      ->check(
-          CLI::IsMember({"informational", "low", "medium", "high", "critical"}))
+      ->check(OneOf({"informational", "low", "medium", "high", "critical"}))
       ->type_name("LEVEL");
   command
       ->add_option("--since", since,

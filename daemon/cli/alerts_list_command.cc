@@ -5,13 +5,13 @@
 #include "CLI/App.hpp"
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
-#include "CLI/Validators.hpp"
 #include "daemon/cli/alert_filter_options.h"
 #include "daemon/cli/alert_text.h"
 #include "daemon/cli/commands.h"
 #include "daemon/cli/daemon_client.h"
 #include "daemon/cli/exit_code.h"
 #include "daemon/cli/json_output.h"
+#include "daemon/cli/option_checks.h"
 
 namespace keywatch {
 namespace {
@@ -78,7 +78,8 @@ void AddAlertsListCommand(CLI::App* parent, CommandContext* context) {
   CLI::App* command = parent->add_subcommand("list", "Alerts, newest first");
   options->filter.AddTo(command, "unresolved");
   command->add_option("--limit", options->limit, "At most this many alerts")
-      ->check(CLI::Range(1, 100000))
+      ->check(Between(1, 100000))
+      ->type_name("N")
       ->capture_default_str();
   command->add_flag("--oldest-first", options->oldest_first,
                     "In the order in which they fired");

@@ -5,7 +5,6 @@
 #include "CLI/App.hpp"
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
-#include "CLI/Validators.hpp"
 #include "absl/strings/escaping.h"
 #include "daemon/cli/alert_filter_options.h"
 #include "daemon/cli/alert_text.h"
@@ -13,6 +12,7 @@
 #include "daemon/cli/daemon_client.h"
 #include "daemon/cli/exit_code.h"
 #include "daemon/cli/json_output.h"
+#include "daemon/cli/option_checks.h"
 #include "daemon/cli/terminal_text.h"
 #include "daemon/crypto/hash.h"
 
@@ -66,8 +66,7 @@ void AddAlertsRaiseCommand(CLI::App* parent, CommandContext* context) {
   command
       ->add_option("--level", options->level,
                    "informational, low, medium, high or critical")
-      ->check(
-          CLI::IsMember({"informational", "low", "medium", "high", "critical"}))
+      ->check(OneOf({"informational", "low", "medium", "high", "critical"}))
       ->type_name("LEVEL")
       ->capture_default_str();
   command->add_option("--key", options->key, "The key that it is about")

@@ -27,7 +27,7 @@ struct Options {
   bool updates = false;
   int64_t after = -1;
   int64_t count = 0;
-  bool reconnect = true;
+  bool no_reconnect = false;
 };
 
 // Cancels a call when the person asks to end.
@@ -173,7 +173,7 @@ int Watcher::Run() {
     // Once it has worked, a daemon that restarts is waited for; a daemon that
     // was never there is a mistake of the command line.
     if (status.error_code() != grpc::StatusCode::UNAVAILABLE || !connected ||
-        !options_.reconnect) {
+        options_.no_reconnect) {
       return client.Explain(status);
     }
     context_.err() << "keywatchd went away; trying again" << std::endl;
@@ -202,7 +202,7 @@ void AddAlertsWatchCommand(CLI::App* parent, CommandContext* context) {
       ->type_name("SEQUENCE");
   command->add_option("--count", options->count, "End after so many lines")
       ->type_name("N");
-  command->add_flag("!--no-reconnect", options->reconnect,
+  command->add_flag("--no-reconnect", options->no_reconnect,
                     "End when the daemon goes away");
   command->footer(
       "Examples:\n"

@@ -8,11 +8,13 @@
 #include "CLI/App.hpp"
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
-#include "CLI/Validators.hpp"
 #include "absl/strings/str_cat.h"
 #include "daemon/cli/command_context.h"
 #include "daemon/cli/commands.h"
 #include "daemon/cli/exit_code.h"
+#include "daemon/cli/option_checks.h"
+#include "daemon/cli/terminal_text.h"
+#include "daemon/core/issue.h"
 #include "daemon/core/time.h"
 
 namespace keywatch {
@@ -49,12 +51,12 @@ void AddGlobalOptions(CLI::App* root, CommandContext* context) {
                    "Where the daemon listens: unix:PATH or HOST:PORT")
       ->type_name("ADDRESS");
   root->add_option("--output", context->output, "table, or json for scripts")
-      ->check(CLI::IsMember({"table", "json"}))
+      ->check(OneOf({"table", "json"}))
       ->type_name("FORMAT")
       ->capture_default_str();
   root->add_option("--color", context->color,
                    "auto, always or never; auto honours NO_COLOR")
-      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->check(OneOf({"auto", "always", "never"}))
       ->type_name("WHEN")
       ->capture_default_str();
   root->add_option("--as", context->actor,
@@ -99,6 +101,40 @@ void AddCommands(CLI::App* root, CommandContext* context) {
   AddCompletionCommand(root, context);
 }
 
+// What to say when a word stands where a command must and is none; else "".
+// CLI11 itself would only say that one is missing.
+std::string UnknownCommand(const CLI::App* at,
+                           const std::vector<std::string>& arguments) {
+  std::string path = "keywatch";
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& word = arguments[i];
+    if (!word.empty() && word[0] == '-') {
+      const CLI::Option* option = nullptr;
+      for (const CLI::App* app = at; app != nullptr && option == nullptr;
+           app = app->get_parent()) {
+        option = app->get_option_no_throw(word);
+      }
+      if (option == nullptr) return "";
+      if (option->get_items_expected_max() > 0) ++i;
+      continue;
+    }
+    std::vector<std::string> commands;
+    const CLI::App* next = nullptr;
+    for (const CLI::App* sub : at->get_subcommands({})) {
+      commands.push_back(sub->get_name());
+      if (sub->get_name() == word) next = sub;
+    }
+    if (commands.empty()) return "";  // the command's own arguments begin
+    if (next == nullptr) {
+      return absl::StrCat("\"", path, "\" has no command \"", word, "\"; ",
+                          SuggestionHint(word, commands));
+    }
+    at = next;
+    absl::StrAppend(&path, " ", word);
+  }
+  return "";
+}
+
 // Options of `keywatch` itself may stand after the command, too.
 void FallThrough(CLI::App* command) {
   command->fallthrough();
@@ -122,6 +158,11 @@ int RunCli(const std::vector<std::string>& arguments,
     AddCommands(&root, &context);
     FallThrough(&root);
 
+    const std::string unknown = UnknownCommand(&root, arguments);
+    if (!unknown.empty()) {
+      *environment.err << "error: " << Sanitize(unknown) << "\n";
+      return kExitUsage;
+    }
     // CLI11 wants them last first.
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     try {

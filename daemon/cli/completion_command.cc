@@ -5,12 +5,12 @@
 #include "CLI/App.hpp"
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
-#include "CLI/Validators.hpp"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "daemon/cli/commands.h"
 #include "daemon/cli/exit_code.h"
+#include "daemon/cli/option_checks.h"
 
 namespace keywatch {
 namespace {
@@ -114,7 +114,7 @@ void AddCompletionCommand(CLI::App* root, CommandContext* context) {
       "completion", "Print a script that completes commands in your shell");
   command->add_option("SHELL", *shell, "bash or zsh")
       ->required()
-      ->check(CLI::IsMember({"bash", "zsh"}))
+      ->check(OneOf({"bash", "zsh"}))
       ->type_name("");
   command->footer(
       "Examples:\n"

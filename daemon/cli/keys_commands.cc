@@ -6,13 +6,13 @@
 #include "CLI/App.hpp"
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
-#include "CLI/Validators.hpp"
 #include "absl/strings/str_cat.h"
 #include "daemon/cli/alert_text.h"
 #include "daemon/cli/commands.h"
 #include "daemon/cli/daemon_client.h"
 #include "daemon/cli/exit_code.h"
 #include "daemon/cli/json_output.h"
+#include "daemon/cli/option_checks.h"
 #include "daemon/cli/terminal_text.h"
 #include "daemon/cli/time_text.h"
 
@@ -130,11 +130,11 @@ void PrintBlastRadius(const CommandContext& context,
     context.out() << "  Nothing that shows in the log: it was not used within "
                      "the last seven days.\n";
   } else {
-    context.out() << "  Used within the last seven days: "
-                  << radius.operations_size() << " operations, from "
-                  << radius.networks_size() << " networks, by "
-                  << radius.user_agents_size() << " clients"
-                  << (radius.incomplete() ? " (and more than is kept)" : "")
+    context.out() << "  Used within the last seven days; operations: "
+                  << radius.operations_size()
+                  << ", networks: " << radius.networks_size()
+                  << ", clients: " << radius.user_agents_size()
+                  << (radius.incomplete() ? ", and more than is kept" : "")
                   << ".\n";
   }
   for (const std::string& follow_up : radius.follow_ups()) {
@@ -231,7 +231,8 @@ void AddKeysCommands(CLI::App* parent, CommandContext* context) {
   command->add_option("PREFIX", list->prefix, "Only keys whose id begins so")
       ->type_name("");
   command->add_option("--limit", list->limit, "At most this many keys")
-      ->check(CLI::Range(1, 100000))
+      ->check(Between(1, 100000))
+      ->type_name("N")
       ->capture_default_str();
   command->footer(
       "Examples:\n"

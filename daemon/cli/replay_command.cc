@@ -1,9 +1,14 @@
+#include <sys/stat.h>
+
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "CLI/App.hpp"
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/app/replay.h"
 #include "daemon/cli/commands.h"
@@ -11,6 +16,27 @@
 #include "daemon/core/time.h"
 
 namespace keywatch {
+namespace {
+
+// `--rules` takes every word up to the next option, so in
+// `--rules rules/ a.log b.log` it took a log, too. What follows the first path
+// and is neither a directory nor a .yml or .yaml file is a log.
+void GiveLogsBack(ReplayOptions* options) {
+  std::vector<std::string> rules;
+  std::vector<std::string> logs;
+  for (std::string& path : options->rules) {
+    struct stat found;
+    const bool is_rules =
+        rules.empty() || absl::EndsWith(path, ".yml") ||
+        absl::EndsWith(path, ".yaml") ||
+        (stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode));
+    (is_rules ? rules : logs).push_back(std::move(path));
+  }
+  options->rules = std::move(rules);
+  options->logs.insert(options->logs.begin(), logs.begin(), logs.end());
+}
+
+}  // namespace
 
 void AddReplayCommand(CLI::App* parent, CommandContext* context) {
   struct Options {
@@ -85,6 +111,7 @@ void AddReplayCommand(CLI::App* parent, CommandContext* context) {
             absl::StrCat("--lateness: ", lateness.status().message()));
       }
       options->replay.lateness = *lateness;
+      GiveLogsBack(&options->replay);
       return RunReplay(options->replay, context->environment().clock,
                        context->out(), context->err());
     };

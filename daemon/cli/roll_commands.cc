@@ -4,12 +4,12 @@
 #include "CLI/App.hpp"
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
-#include "CLI/Validators.hpp"
 #include "absl/strings/str_cat.h"
 #include "daemon/cli/commands.h"
 #include "daemon/cli/daemon_client.h"
 #include "daemon/cli/exit_code.h"
 #include "daemon/cli/json_output.h"
+#include "daemon/cli/option_checks.h"
 #include "daemon/cli/roll_text.h"
 #include "daemon/cli/terminal_text.h"
 #include "daemon/cli/time_text.h"
@@ -219,7 +219,8 @@ void AddRollCommands(CLI::App* parent, CommandContext* context) {
                 &RunList);
   command->add_flag("--all", list->all, "Finished ones, too");
   command->add_option("--limit", list->limit, "At most this many rolls")
-      ->check(CLI::Range(1, 1000))
+      ->check(Between(1, 1000))
+      ->type_name("N")
       ->capture_default_str();
   command->footer("Examples:\n  keywatch roll list --all\n");
 

@@ -20,7 +20,7 @@ namespace {
 struct Options {
   std::vector<std::string> paths;
   bool json = false;
-  bool lint = true;
+  bool no_lint = false;
   bool require_tests = false;
   bool quiet = false;
 };
@@ -73,7 +73,7 @@ int CountWarnings(const CheckResult& result) {
 int RunCheck(const CommandContext& context, const Options& options) {
   CheckOptions check;
   check.compile.now_ms = ToEventTime(context.now());
-  check.lint = options.lint;
+  check.lint = !options.no_lint;
   check.require_tests = options.require_tests;
   CheckResult result = CheckRules(options.paths, check);
   RefuseUnsupported(&result);
@@ -121,7 +121,7 @@ void AddRulesCheckCommand(CLI::App* parent, CommandContext* context) {
       ->required()
       ->type_name("");
   command->add_flag("--json", options->json, "A line of JSON for each rule");
-  command->add_flag("!--no-lint", options->lint,
+  command->add_flag("--no-lint", options->no_lint,
                     "Only what is wrong, no advice");
   command->add_flag("--require-tests", options->require_tests,
                     "Warn of rules that alert and have no tests");

@@ -4,12 +4,12 @@
 #include "CLI/App.hpp"
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
-#include "CLI/Validators.hpp"
 #include "absl/strings/str_cat.h"
 #include "daemon/cli/commands.h"
 #include "daemon/cli/daemon_client.h"
 #include "daemon/cli/exit_code.h"
 #include "daemon/cli/json_output.h"
+#include "daemon/cli/option_checks.h"
 #include "daemon/cli/table.h"
 #include "daemon/cli/terminal_text.h"
 #include "daemon/cli/time_text.h"
@@ -123,7 +123,8 @@ void AddSourcesCommands(CLI::App* parent, CommandContext* context) {
   command->add_option("SOURCE", rejects->source, "Only of this source")
       ->type_name("");
   command->add_option("--limit", rejects->limit, "At most this many samples")
-      ->check(CLI::Range(1, 1000))
+      ->check(Between(1, 1000))
+      ->type_name("N")
       ->capture_default_str();
   command->footer(
       "Key secrets in them are replaced by fingerprints.\n\n"
@@ -144,7 +145,8 @@ void AddSourcesCommands(CLI::App* parent, CommandContext* context) {
   command->add_option("--since", gaps->since, "A duration (24h) or a time")
       ->type_name("TIME");
   command->add_option("--limit", gaps->limit, "At most this many gaps")
-      ->check(CLI::Range(1, 1000))
+      ->check(Between(1, 1000))
+      ->type_name("N")
       ->capture_default_str();
   command->footer(
       "Examples:\n"

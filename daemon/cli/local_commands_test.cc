@@ -1,0 +1,302 @@
+// The command line itself, and commands that need no daemon.
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "daemon/cli/cli_fixture.h"
+#include "gmock/gmock.h"
+
+namespace keywatch {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr char kRule[] = R"(title: Denied
+id: 00000000-0000-4000-8000-000000000001
+name: denied
+level: low
+logsource: {product: stripe, service: api}
+detection:
+    selection: {http.response.status_code: 403}
+    condition: selection
+tests:
+    - name: a denied request matches
+      match: 1
+      events:
+          - {api.key.id: mk_A, http.response.status_code: 403}
+          - {api.key.id: mk_A, http.response.status_code: 200}
+---
+title: Many Denied
+id: 00000000-0000-4000-8000-000000000002
+name: many_denied
+level: high
+correlation:
+    type: event_count
+    rules: [denied]
+    group-by: [api.key.id]
+    timespan: 10m
+    condition: {gte: 2}
+tests:
+    - name: two of one key fire
+      match: MATCH
+      events:
+          - {'@timestamp': 0s, api.key.id: mk_A, http.response.status_code: 403}
+          - {'@timestamp': 9m, api.key.id: mk_A, http.response.status_code: 403}
+          - {'@timestamp': 9m, api.key.id: mk_B, http.response.status_code: 403}
+)";
+
+class LocalCommandsTest : public CliTest {
+ protected:
+  LocalCommandsTest() {
+    std::string pattern = absl::StrCat(::testing::TempDir(), "/cliXXXXXX");
+    directory_ = mkdtemp(&pattern[0]);
+  }
+
+  std::string Write(const std::string& name, const std::string& text) {
+    const std::string path = absl::StrCat(directory_, "/", name);
+    std::ofstream(path) << text;
+    return path;
+  }
+  std::string Rules(const std::string& match) {
+    return Write("rules.yml", absl::StrReplaceAll(kRule, {{"MATCH", match}}));
+  }
+  static std::string Read(const std::string& path) {
+    std::ifstream file(path);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+  }
+
+  std::string directory_;
+};
+
+TEST_F(LocalCommandsTest, HelpTeachesByExample) {
+  EXPECT_EQ(Run({"--help"}), kExitOk);
+  EXPECT_THAT(err_, IsEmpty());
+  ExpectGolden("help.txt", out_);
+}
+
+TEST_F(LocalCommandsTest, EveryCommandHasHelpWithExamples) {
+  const std::vector<std::vector<std::string>> commands = {
+      {"status"},
+      {"alerts", "list"},
+      {"alerts", "show"},
+      {"alerts", "watch"},
+      {"alerts", "ack"},
+      {"alerts", "resolve"},
+      {"alerts", "raise"},
+      {"keys", "list"},
+      {"keys", "show"},
+      {"roll", "start"},
+      {"roll", "confirm"},
+      {"roll", "status"},
+      {"roll", "list"},
+      {"roll", "close-follow-up"},
+      {"roll", "cancel"},
+      {"rules", "check"},
+      {"rules", "test"},
+      {"rules", "explain"},
+      {"rules", "list"},
+      {"rules", "reload"},
+      {"sources", "rejects"},
+      {"sources", "gaps"},
+      {"config", "check"},
+      {"replay"},
+      {"completion"}};
+  std::string all;
+  for (std::vector<std::string> command : commands) {
+    const std::string name = absl::StrJoin(command, " ");
+    command.push_back("--help");
+    EXPECT_EQ(Run(command), kExitOk) << name;
+    EXPECT_THAT(out_, HasSubstr("Examples:\n")) << name;
+    EXPECT_THAT(out_, HasSubstr(absl::StrCat("keywatch ", name))) << name;
+    absl::StrAppend(&all, "$ keywatch ", name, " --help\n", out_, "\n");
+  }
+  ExpectGolden("help_commands.txt", all);
+}
+
+TEST_F(LocalCommandsTest, VersionIsPrinted) {
+  EXPECT_EQ(Run({"--version"}), kExitOk);
+  EXPECT_EQ(out_, "1.2.3\n");
+}
+
+TEST_F(LocalCommandsTest, WrongCommandLinesAreUsageErrors) {
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{
+           {},
+           {"nonsense"},
+           {"alerts"},
+           {"alerts", "show"},
+           {"alerts", "list", "--level", "terrible"},
+           {"alerts", "list", "--limit", "0"},
+           {"alerts", "list", "--since", "yesterday"},
+           {"--output", "xml", "status"},
+           {"--timeout", "soon", "status"},
+           {"roll", "start", "mk_A"},
+           {"replay", "x.log"},
+           {"replay", "--rules", "r", "--lateness", "x", "y.log"},
+           {"completion", "fish"}}) {
+    EXPECT_EQ(Run(arguments), kExitUsage) << absl::StrJoin(arguments, " ");
+    EXPECT_THAT(out_, IsEmpty()) << absl::StrJoin(arguments, " ");
+    EXPECT_THAT(err_, Not(IsEmpty())) << absl::StrJoin(arguments, " ");
+  }
+}
+
+TEST_F(LocalCommandsTest, MisspelledCommandGetsASuggestion) {
+  EXPECT_EQ(Run({"--output", "json", "rules", "chekc"}), kExitUsage);
+  EXPECT_EQ(err_,
+            "error: \"keywatch rules\" has no command \"chekc\"; did you mean "
+            "\"check\"?\n");
+  EXPECT_EQ(Run({"stauts"}), kExitUsage);
+  EXPECT_THAT(err_, HasSubstr("did you mean \"status\"?"));
+}
+
+TEST_F(LocalCommandsTest, RulesThatLoadAreCountedAndPass) {
+  EXPECT_EQ(Run({"rules", "check", Rules("1")}), kExitOk) << out_;
+  EXPECT_THAT(out_, HasSubstr("none refused, 2 loaded"));
+}
+
+TEST_F(LocalCommandsTest, RefusedRuleIsShownWithItsPlace) {
+  const std::string path = Write(
+      "broken.yml",
+      "title: Broken\nlogsource: {product: stripe}\ndetection:\n"
+      "    selection: {url.path|startwith: /v1/}\n    condition: selection\n");
+  EXPECT_EQ(Run({"rules", "check", path}), kExitRefused);
+  EXPECT_THAT(out_, HasSubstr(absl::StrCat(path, ":4:")));
+  EXPECT_THAT(out_, HasSubstr("startswith"));
+  EXPECT_THAT(out_, HasSubstr("1 refused, 0 loaded"));
+}
+
+TEST_F(LocalCommandsTest, RulesCheckJsonIsAnObjectALine) {
+  const std::string good = Rules("1");
+  const std::string broken =
+      Write("broken.yml", "title: Broken\ndetection: 7\n");
+  EXPECT_EQ(Run({"rules", "check", "--json", good, broken,
+                 absl::StrCat(directory_, "/missing.yml")}),
+            kExitRefused);
+  const std::vector<std::string> lines =
+      absl::StrSplit(out_, '\n', absl::SkipEmpty());
+  ASSERT_EQ(lines.size(), 4u) << out_;
+  EXPECT_THAT(lines[0], StartsWith(absl::StrCat(
+                            "{\"file\": \"", good,
+                            "\", \"line\": 1, \"status\": \"loaded\", "
+                            "\"kind\": \"detection\", \"id\": "
+                            "\"00000000-0000-4000-8000-000000000001\"")));
+  EXPECT_THAT(lines[1], HasSubstr("\"kind\": \"correlation\""));
+  EXPECT_THAT(lines[2], HasSubstr("\"status\": \"refused\""));
+  EXPECT_THAT(lines[2], HasSubstr("\"severity\": \"error\""));
+  EXPECT_THAT(lines[3], HasSubstr("missing.yml"));
+  EXPECT_THAT(lines[3], HasSubstr("\"status\": \"refused\""));
+}
+
+TEST_F(LocalCommandsTest, RuleTestsPass) {
+  EXPECT_EQ(Run({"rules", "test", Rules("1")}), kExitOk) << out_ << err_;
+  EXPECT_EQ(out_, "2 passed, 0 failed\n");
+  EXPECT_EQ(Run({"rules", "test", Rules("1"), "-v"}), kExitOk);
+  EXPECT_THAT(out_, HasSubstr("pass  many_denied: two of one key fire"));
+  EXPECT_EQ(Run({"rules", "test", Rules("1"), "--rule", "many"}), kExitOk);
+  EXPECT_EQ(out_, "1 passed, 0 failed\n");
+}
+
+TEST_F(LocalCommandsTest, FailedRuleTestSaysWhatItExpectedAndGot) {
+  const std::string junit = absl::StrCat(directory_, "/junit.xml");
+  EXPECT_EQ(Run({"rules", "test", Rules("2"), "--junit", junit}), kExitFailure);
+  EXPECT_THAT(out_, HasSubstr("FAIL  many_denied: two of one key fire"));
+  EXPECT_THAT(out_, HasSubstr("expected 2 alerts, got 1"));
+  EXPECT_THAT(out_, HasSubstr("1 passed, 1 failed"));
+  const std::string xml = Read(junit);
+  EXPECT_THAT(xml, HasSubstr("<testsuites tests=\"2\" failures=\"1\">"));
+  EXPECT_THAT(xml, HasSubstr("<failure message=\"expected 2 alerts, got 1"));
+}
+
+TEST_F(LocalCommandsTest, TestsOfRulesThatDoNotLoadAreRefused) {
+  EXPECT_EQ(Run({"rules", "test", Write("b.yml", "title: x\n")}), kExitRefused);
+  EXPECT_THAT(err_, HasSubstr("b.yml"));
+}
+
+TEST_F(LocalCommandsTest, ExplainShowsTheTreeWithValues) {
+  const std::string event =
+      Write("event.json",
+            "{\"@timestamp\": \"2026-08-03T14:00:00Z\", \"event.id\": \"e1\", "
+            "\"http.response.status_code\": 403}\n");
+  EXPECT_EQ(Run({"rules", "explain", "--rules", Rules("1"), "--event", event}),
+            kExitOk)
+      << err_;
+  ExpectGolden("rules_explain.txt", out_);
+  EXPECT_EQ(Run({"rules", "explain", "--rules", Rules("1"), "--event", event,
+                 "--output", "json"}),
+            kExitOk);
+  EXPECT_THAT(out_, HasSubstr("\"matches\": true"));
+  EXPECT_EQ(Run({"rules", "explain", "--rules", Rules("1"), "--event",
+                 Write("bad.json", "no json\n")}),
+            kExitRefused);
+  EXPECT_THAT(err_, HasSubstr("bad.json:1:"));
+}
+
+TEST_F(LocalCommandsTest, ReplayTellsRulesFromLogs) {
+  const auto request = [](const char* id, int second) {
+    return absl::StrCat("{\"@timestamp\": \"2026-08-03T14:00:0", second,
+                        "Z\", \"event.id\": \"", id,
+                        "\", \"api.key.id\": \"mk_A\", "
+                        "\"http.response.status_code\": 403}\n");
+  };
+  const std::string first = Write("first.log", request("e1", 1));
+  const std::string second = Write("second.log", request("e2", 2));
+  EXPECT_EQ(Run({"replay", "--ignore-logsource", "--format", "keywatch",
+                 "--rules", Rules("1"), first, second}),
+            kExitOk)
+      << err_;
+  EXPECT_THAT(out_, HasSubstr("\"rule\":\"many_denied\""));
+  EXPECT_THAT(out_, HasSubstr("\"count\":2"));
+}
+
+TEST_F(LocalCommandsTest, BrokenConfigurationIsRefusedWithItsPlaces) {
+  const std::string path = Write("keywatchd.yaml", "grpc:\n  lisen: 1\n");
+  EXPECT_EQ(Run({"config", "check", path}), kExitRefused);
+  EXPECT_THAT(err_, HasSubstr(absl::StrCat(path, ":2:3: error:")));
+  EXPECT_THAT(err_, HasSubstr("did you mean \"listen\"?"));
+  EXPECT_EQ(Run({"config", "check", path, "--json"}), kExitRefused);
+  EXPECT_THAT(out_, HasSubstr("refused"));
+}
+
+TEST_F(LocalCommandsTest, BashCompletesCommandsAndOptions) {
+  EXPECT_EQ(Run({"completion", "bash"}), kExitOk);
+  const std::string script = Write("completion.bash", out_);
+  const auto complete = [&](const std::string& words, int current) {
+    const std::string command = absl::StrCat(
+        "bash -c 'source ", script, "; COMP_WORDS=(", words,
+        " \"\"); COMP_CWORD=", current,
+        "; _keywatch; echo \"${COMPREPLY[@]}\"' > ", directory_, "/reply");
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    return " " +
+           absl::StrReplaceAll(Read(directory_ + "/reply"), {{"\n", " "}});
+  };
+  EXPECT_THAT(complete("keywatch", 1), HasSubstr(" alerts "));
+  EXPECT_THAT(complete("keywatch", 1), HasSubstr(" replay "));
+  EXPECT_THAT(complete("keywatch alerts", 2), HasSubstr(" raise "));
+  EXPECT_THAT(complete("keywatch alerts", 2), Not(HasSubstr(" replay ")));
+  // A value of an option is no command.
+  const std::string list = complete("keywatch --output json alerts list", 5);
+  EXPECT_THAT(list, HasSubstr(" --oldest-first "));
+  EXPECT_THAT(list, HasSubstr(" --address "));
+  EXPECT_EQ(Run({"completion", "zsh"}), kExitOk);
+  EXPECT_THAT(out_, HasSubstr("bashcompinit"));
+}
+
+}  // namespace
+}  // namespace keywatch
+
+int main(int argc, char** argv) { return keywatch::RunGoldenTests(argc, argv); }
