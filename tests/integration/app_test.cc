@@ -332,6 +332,7 @@ correlation:
   v1::StartRollRequest start;
   start.set_key_id("rk_old");
   start.set_reason("leaked");
+  start.set_actor("test");
   v1::StartRollResponse started;
   grpc::Status status = rolls->StartRoll(&start_context, start, &started);
   ASSERT_TRUE(status.ok()) << status.error_message();
@@ -339,6 +340,7 @@ correlation:
   v1::ConfirmRollRequest confirm;
   confirm.set_id(started.roll().id());
   confirm.set_new_key_id("rk_new");
+  confirm.set_actor("test");
   v1::ConfirmRollResponse confirmed;
   status = rolls->ConfirmRoll(&confirm_context, confirm, &confirmed);
   ASSERT_TRUE(status.ok()) << status.error_message();
