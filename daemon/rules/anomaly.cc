@@ -21,7 +21,6 @@ const std::vector<std::string>& TypeNames() {
   return *kNames;
 }
 
-constexpr int64_t kDayMs = 86'400'000;
 
 // A cron schedule of five fields: lists of numbers, ranges and `*`, each with
 // an optional step.
