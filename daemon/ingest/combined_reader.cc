@@ -34,9 +34,12 @@ bool Enclosed(absl::string_view* rest, char open, char close,
     if ((*rest)[i] == '\\') {
       ++i;
     } else if ((*rest)[i] == close) {
-      if (i + 1 < rest->size() && (*rest)[i + 1] != ' ') return false;
       *inside = rest->substr(1, i - 1);
-      rest->remove_prefix(std::min(i + 2, rest->size()));
+      rest->remove_prefix(i + 1);
+      if (!rest->empty()) {
+        if (rest->front() != ' ') return false;
+        rest->remove_prefix(1);
+      }
       return true;
     }
   }
@@ -115,12 +118,8 @@ bool CombinedReader::Read(absl::string_view text, EventBatch* batch,
          Word(&rest, &bytes) && status.size() == 3;
   }
   if (ok && !rest.empty()) {
-    ok = Enclosed(&rest, '"', '"', &referer);
-    if (ok && !rest.empty() && rest.front() == '"' &&
-        !Enclosed(&rest, '"', '"', &agent)) {
-      // Some servers cut long agents off, and the quote with them.
-      agent = rest.substr(1);
-    }
+    ok = Enclosed(&rest, '"', '"', &referer) &&
+         Enclosed(&rest, '"', '"', &agent);
   }
   if (!ok) {
     problem->reason = "malformed";
