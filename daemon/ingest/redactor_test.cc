@@ -159,7 +159,11 @@ std::string JsonEscapeSome(absl::string_view text, std::mt19937* random) {
     if (c == '"' || c == '\\') {
       absl::StrAppend(&out, "\\", std::string(1, c));
     } else if ((*random)() % 3 == 0) {
-      absl::StrAppendFormat(&out, (*random)() % 2 ? "\\u%04x" : "\\u%04X", c);
+      if ((*random)() % 2 == 0) {
+        absl::StrAppendFormat(&out, "\\u%04x", c);
+      } else {
+        absl::StrAppendFormat(&out, "\\u%04X", c);
+      }
     } else if (c == '/' && (*random)() % 2 == 0) {
       out += "\\/";
     } else {
@@ -173,7 +177,11 @@ std::string PercentEncodeSome(absl::string_view text, std::mt19937* random) {
   std::string out;
   for (char c : text) {
     if (c == '%' || c == '"' || c == '\\' || c == ' ' || (*random)() % 3 == 0) {
-      absl::StrAppendFormat(&out, (*random)() % 2 ? "%%%02x" : "%%%02X", c);
+      if ((*random)() % 2 == 0) {
+        absl::StrAppendFormat(&out, "%%%02x", c);
+      } else {
+        absl::StrAppendFormat(&out, "%%%02X", c);
+      }
     } else {
       out += c;
     }
