@@ -34,12 +34,9 @@ bool Enclosed(absl::string_view* rest, char open, char close,
     if ((*rest)[i] == '\\') {
       ++i;
     } else if ((*rest)[i] == close) {
+      if (i + 1 < rest->size() && (*rest)[i + 1] != ' ') return false;
       *inside = rest->substr(1, i - 1);
-      rest->remove_prefix(i + 1);
-      if (!rest->empty()) {
-        if (rest->front() != ' ') return false;
-        rest->remove_prefix(1);
-      }
+      rest->remove_prefix(std::min(i + 2, rest->size()));
       return true;
     }
   }
@@ -118,8 +115,12 @@ bool CombinedReader::Read(absl::string_view text, EventBatch* batch,
          Word(&rest, &bytes) && status.size() == 3;
   }
   if (ok && !rest.empty()) {
-    ok = Enclosed(&rest, '"', '"', &referer) &&
-         Enclosed(&rest, '"', '"', &agent);
+    ok = Enclosed(&rest, '"', '"', &referer);
+    if (ok && !rest.empty() && rest.front() == '"' &&
+        !Enclosed(&rest, '"', '"', &agent)) {
+      // Some servers cut long agents off, and the quote with them.
+      agent = rest.substr(1);
+    }
   }
   if (!ok) {
     problem->reason = "malformed";

@@ -86,7 +86,11 @@ FormatDecoder::FormatDecoder(std::shared_ptr<const FormatSpec> spec,
       route_(rules_->Route(spec_->logsource)),
       plan_(EventPlan::Make(*spec_, rules_->fields(), overrides)),
       reader_(NewReader(*spec_, plan_, limits, redactor)),
-      deriver_(&plan_, enricher) {}
+      deriver_(&plan_, enricher) {
+  for (const std::string& text : spec_->absent) {
+    longest_absent_ = std::max(longest_absent_, text.size());
+  }
+}
 
 const DecodeCounts& FormatDecoder::counts() const {
   total_ = counts_;
@@ -165,7 +169,8 @@ void FormatDecoder::Decode(const Record& record, bool keep_raw,
 void FormatDecoder::DecodeEntry(absl::string_view text, const Record& record,
                                 bool keep_raw, EventBatch* batch,
                                 std::vector<Reject>* rejects) {
-  Value* const cells = batch->NewValues(plan_.cells);
+  cells_.assign(plan_.cells, Value());
+  Value* const cells = cells_.data();
   Event* const event = batch->Add();
   ReadProblem problem;
   if (!reader_->Read(text, batch, cells, &problem) ||
@@ -184,7 +189,10 @@ void FormatDecoder::DecodeEntry(absl::string_view text, const Record& record,
   if (plan_.event_id != kNoSlot && !HasValue(cells[plan_.event_id])) {
     cells[plan_.event_id] = Value::String(event->id);
   }
-  event->slots = cells;
+  // Only the slots of the rules stay; the other cells have done their work.
+  Value* const slots = batch->NewValues(plan_.slots);
+  std::copy_n(cells, plan_.slots, slots);
+  event->slots = slots;
   event->slot_count = plan_.slots;
   event->route = route_;
   event->stream = record.stream;
@@ -197,6 +205,7 @@ bool FormatDecoder::HasValue(const Value& value) const {
   if (value.absent() || value.type() == Value::Type::kNull) return false;
   if (!value.is_string()) return true;
   const absl::string_view text = value.string_value();
+  if (text.size() > longest_absent_) return true;
   return !text.empty() && std::find(spec_->absent.begin(), spec_->absent.end(),
                                     text) == spec_->absent.end();
 }

@@ -50,11 +50,13 @@ class FormatDecoder : public RecordDecoder {
   const Redactor* const redactor_;
   const DecodeLimits limits_;
   const uint32_t route_;
+  size_t longest_absent_ = 0;
   const EventPlan plan_;
   const std::unique_ptr<RecordReader> reader_;
   Deriver deriver_;
   DecodeCounts counts_;                     // without the reader's
   mutable DecodeCounts total_;              // what counts() gives
+  std::vector<Value> cells_;                // scratch
   std::vector<absl::string_view> entries_;  // scratch
   std::string text_;                        // scratch
 };

@@ -670,10 +670,14 @@ TEST(ShippedFormatTest, CombinedLinesAreRead) {
   EXPECT_EQ(bench.Get("api.key.id"), "a b");
   EXPECT_EQ(bench.Get("url.path"), "<absent>");
   EXPECT_EQ(bench.Get("http.response.body.bytes"), "<absent>");
+  // An agent that the server cut off.
+  bench.One(
+      R"(1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1 "-" "Moz (x)");
+  EXPECT_EQ(bench.Get("user_agent.original"), "Moz (x");
   for (const char* text :
        {"x", "1 - - [", R"(1 - - [17/May/2015:10:05:03 +0000] "GET)",
         R"(1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1")",
-        R"(1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1 "x" y)"}) {
+        R"(1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1 x y)"}) {
     EXPECT_EQ(bench.WhyNot(text), "malformed") << text;
   }
   EXPECT_EQ(bench.WhyNot(

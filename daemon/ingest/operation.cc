@@ -1,5 +1,7 @@
 #include "daemon/ingest/operation.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 
 namespace keywatch {
@@ -62,7 +64,12 @@ bool IsPrefixedId(absl::string_view text) {
 }  // namespace
 
 bool LooksLikeId(absl::string_view segment) {
-  if (segment.empty()) return false;
+  // Most segments are words.
+  if (std::none_of(segment.begin(), segment.end(), [](char c) {
+        return absl::ascii_isdigit(c) || absl::ascii_isupper(c);
+      })) {
+    return false;
+  }
   const Counts all = Count(segment);
   const int size = static_cast<int>(segment.size());
   if (all.digits == size) return true;

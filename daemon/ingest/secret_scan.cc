@@ -13,6 +13,11 @@
 namespace keywatch {
 namespace {
 
+// What a key of known kind begins with, up to its body.
+constexpr absl::string_view kKeyKinds[] = {
+    "sk_live_", "rk_live_", "sk_test_",  "rk_test_",  "ek_live_",
+    "ek_test_", "rkcs_",    "pss_live_", "pss_test_",
+};
 // Fewer characters than that do not open anything.
 constexpr size_t kLeastBody = 10;
 constexpr size_t kLeastToken = 16;
@@ -52,9 +57,7 @@ size_t LongestAlphanumericRun(absl::string_view text) {
 // The length of the key secret that `text` begins with, 0 when with none.
 // `*prefix` becomes the length of its kind, without the underscore.
 size_t KeyLength(absl::string_view text, size_t* prefix) {
-  for (absl::string_view kind :
-       {"sk_live_", "rk_live_", "sk_test_", "rk_test_", "ek_live_", "ek_test_",
-        "pss_live_", "pss_test_", "rkcs_"}) {
+  for (absl::string_view kind : kKeyKinds) {
     if (!absl::StartsWithIgnoreCase(text, kind)) continue;
     const size_t body = RunLength(text.substr(kind.size()), IsKeyCharacter);
     if (body < kLeastBody) return 0;
@@ -209,7 +212,7 @@ void FindMapped(const MappedText& mapped, std::vector<FoundSecret>* found) {
 
 // Sets of bytes that a secret shows itself by, at three neighbouring bytes;
 // bit k of all three tables belongs to shape k:
-//   0  ?k_      sk_ rk_ ek_       4  bas   Basic
+//   0  [sre]k_  sk_ rk_ ek_       4  bas   Basic
 //   1  [cs]s_   rkcs_ pss_        5  %??   a percent escape
 //   2  ec_      whsec_            6  \u \x a JSON escape
 //   3  bea      Bearer            7  c2t cmt  sk_ and rk_ in base64
@@ -235,7 +238,7 @@ constexpr void AddAll(HalfByteTables* tables, int shape) {
 
 constexpr HalfByteTables First() {
   HalfByteTables t = {};
-  AddAll(&t, 0);
+  AddSet(&t, 0, "sSrReE");
   AddSet(&t, 1, "cCsS");
   AddSet(&t, 2, "eE");
   AddSet(&t, 3, "bB");
@@ -305,11 +308,12 @@ bool Suspicious(absl::string_view text, size_t at) {
     for (size_t back : {0, 1, 2, 3}) {
       if (back > at) break;
       const absl::string_view kind = text.substr(at - back);
-      for (absl::string_view prefix :
-           {"sk_live_", "rk_live_", "sk_test_", "rk_test_", "ek_live_",
-            "ek_test_", "sk_org", "rkcs_", "pss_live_", "pss_test_",
-            "whsec_"}) {
+      for (absl::string_view prefix : kKeyKinds) {
         if (absl::StartsWithIgnoreCase(kind, prefix)) return true;
+      }
+      if (absl::StartsWithIgnoreCase(kind, "sk_org") ||
+          absl::StartsWithIgnoreCase(kind, "whsec_")) {
+        return true;
       }
     }
     return false;
@@ -367,25 +371,33 @@ __attribute__((target("avx2"))) inline __m256i Lookup(
                           _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half)));
 }
 
+__attribute__((target("avx2"))) inline __m256i Load(const char* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+
+// The shapes at the 32 bytes from `p` on; reads two bytes more.
+__attribute__((target("avx2"))) inline uint32_t ShapesAvx2(const char* p) {
+  const __m256i shapes = _mm256_and_si256(
+      _mm256_and_si256(Lookup(kFirst, Load(p)), Lookup(kSecond, Load(p + 1))),
+      Lookup(kThird, Load(p + 2)));
+  return ~static_cast<uint32_t>(
+      _mm256_movemask_epi8(_mm256_cmpeq_epi8(shapes, _mm256_setzero_si256())));
+}
+
 __attribute__((target("avx2"))) bool MayHoldSecretAvx2(absl::string_view text) {
-  size_t i = 0;
-  for (; i + 34 <= text.size(); i += 32) {
-    const char* p = text.data() + i;
-    const __m256i shapes = _mm256_and_si256(
-        _mm256_and_si256(
-            Lookup(kFirst,
-                   _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))),
-            Lookup(kSecond, _mm256_loadu_si256(
-                                reinterpret_cast<const __m256i*>(p + 1)))),
-        Lookup(kThird,
-               _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 2))));
-    uint32_t hits = ~static_cast<uint32_t>(_mm256_movemask_epi8(
-        _mm256_cmpeq_epi8(shapes, _mm256_setzero_si256())));
-    for (; hits != 0; hits &= hits - 1) {
-      if (Suspicious(text, i + __builtin_ctz(hits))) return true;
+  constexpr size_t kStep = 32;
+  if (text.size() < kStep + 2) return MayHoldSecretFrom(text, 0);
+  const size_t last = text.size() - kStep - 2;
+  // The last step overlaps the one before it.
+  for (size_t i = 0;; i = std::min(i + kStep, last)) {
+    for (uint32_t hits = ShapesAvx2(text.data() + i); hits != 0;
+         hits &= hits - 1) {
+      if (Suspicious(text, i + static_cast<size_t>(__builtin_ctz(hits)))) {
+        return true;
+      }
     }
+    if (i == last) return false;
   }
-  return MayHoldSecretFrom(text, i);
 }
 
 }  // namespace
