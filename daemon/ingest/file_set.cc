@@ -165,10 +165,11 @@ void FileSet::FindAgain(FollowedFile* file, const ListedFile* listed) {
     }
   }
   if (FindSibling(file)) return;
-  gaps_.push_back({absl::StrCat(file->identity().path,
-                                " is gone, or another file has its place: what "
-                                "was written to it after byte ",
-                                file->position(), " is lost")});
+  gaps_.push_back({absl::StrCat(
+      file->identity().path,
+      " is gone, or another file has its place: what was written to it after "
+      "byte ",
+      file->position(), ", if anything, was not read")});
   Done(file);
 }
 
