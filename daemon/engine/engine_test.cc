@@ -192,6 +192,34 @@ TEST(EngineTest, BaseRulesOfACorrelationDoNotAlert) {
   EXPECT_EQ(harness.engine().stats().groups, (std::vector<int64_t>{0, 1}));
 }
 
+TEST(EngineTest, ADetectionThatAlertsGivesEveryMatchOnce) {
+  auto rules = CompileOrDie(R"(
+title: Denied
+name: denied
+detection: {sel: {http.response.status_code: 403}, condition: sel}
+---
+title: Burst
+name: burst
+correlation:
+    type: event_count
+    rules: [denied]
+    group-by: [api.key.id]
+    timespan: 10m
+    condition: {gte: 3}
+    generate: true
+)");
+  TestLog log(rules);
+  EngineHarness harness(rules);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(harness.AlertsOf("burst").empty());
+    harness.Observe(log.Add(kStart + i, Denied("mk_A")));
+  }
+  EXPECT_EQ(harness.AlertsOf("denied").size(), 1u);
+  EXPECT_EQ(harness.AlertsOf("burst").size(), 1u);
+  EXPECT_EQ(harness.AlertsOf("burst")[0].count, 3);
+  EXPECT_EQ(harness.engine().stats().matches, (std::vector<int64_t>{3, 1}));
+}
+
 TEST(EngineTest, GroupsAreDroppedAndErasedWhenTheirWindowHasPassed) {
   auto rules = CompileOrDie(kBurst);
   TestLog log(rules);

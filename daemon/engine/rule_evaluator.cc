@@ -142,7 +142,6 @@ std::string RuleEvaluator::KeyOf(absl::string_view encoded_group,
 }
 
 void RuleEvaluator::OpenSilently(GroupRecord* record, const Firing& firing) {
-  ++context_.stats().matches[rule_index_];
   const std::string key = KeyOf(record->key.view(), *firing.cause);
   record->episode = std::make_unique<Episode>();
   Episode& episode = *record->episode;
@@ -154,6 +153,9 @@ void RuleEvaluator::OpenSilently(GroupRecord* record, const Firing& firing) {
   episode.last_event_ms = firing.last_event_ms;
   episode.hold_until_ms = firing.hold_until_ms;
   episode.count = firing.count;
+  // What a detection gives is every match, not every episode.
+  if (!rule_.stateful()) return;
+  ++context_.stats().matches[rule_index_];
   context_.SendCopy(rule_index_, *firing.cause, firing.time_ms,
                     record->key.view(), key);
 }

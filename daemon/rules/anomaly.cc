@@ -1,14 +1,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
-#include "daemon/core/time.h"
 #include "daemon/rules/rule_document.h"
+#include "daemon/rules/schedule.h"
 #include "daemon/rules/stateful_keys.h"
 
 namespace keywatch {
@@ -19,54 +15,6 @@ const std::vector<std::string>& TypeNames() {
   static const auto* const kNames = new std::vector<std::string>{
       "new_term", "rare_term", "rate", "ratio", "dormant", "absence", "travel"};
   return *kNames;
-}
-
-
-// A cron schedule of five fields: lists of numbers, ranges and `*`, each with
-// an optional step.
-bool IsSchedule(absl::string_view text, std::string* problem) {
-  struct Field {
-    const char* name;
-    int low;
-    int high;
-  };
-  static constexpr Field kFields[] = {{"minute", 0, 59},
-                                      {"hour", 0, 23},
-                                      {"day of the month", 1, 31},
-                                      {"month", 1, 12},
-                                      {"day of the week", 0, 7}};
-  const std::vector<std::string> fields =
-      absl::StrSplit(text, absl::ByAnyChar(" \t"), absl::SkipEmpty());
-  if (fields.size() != 5) {
-    *problem = absl::StrCat("a schedule has five fields, not ", fields.size());
-    return false;
-  }
-  for (size_t i = 0; i < 5; ++i) {
-    for (const absl::string_view item : absl::StrSplit(fields[i], ',')) {
-      const std::vector<std::string> step = absl::StrSplit(item, '/');
-      const std::vector<std::string> ends = absl::StrSplit(step[0], '-');
-      const auto in_range = [&](const std::string& number) {
-        int value = 0;
-        return !number.empty() &&
-               number.find_first_not_of("0123456789") == std::string::npos &&
-               absl::SimpleAtoi(number, &value) && value >= kFields[i].low &&
-               value <= kFields[i].high;
-      };
-      int every = 1;
-      const bool ok =
-          step.size() <= 2 && ends.size() <= 2 &&
-          (step.size() == 1 ||
-           (step[1].find_first_not_of("0123456789") == std::string::npos &&
-            absl::SimpleAtoi(step[1], &every) && every > 0)) &&
-          (step[0] == "*" || (in_range(ends.front()) && in_range(ends.back())));
-      if (!ok) {
-        *problem = absl::StrCat("\"", item, "\" is no ", kFields[i].name,
-                                " of a schedule");
-        return false;
-      }
-    }
-  }
-  return true;
 }
 
 class AnomalyParser {
@@ -335,9 +283,9 @@ class AnomalyParser {
     if (every != nullptr) anomaly_.every_ms = ParseTimespan(*every, &reporter_);
     if (schedule != nullptr) {
       anomaly_.schedule = reader_.String("schedule");
-      std::string problem;
-      if (schedule->is_scalar() && !IsSchedule(anomaly_.schedule, &problem)) {
-        reporter_.Error(*schedule, "bad-value", problem,
+      const absl::Status status = CheckSchedule(anomaly_.schedule);
+      if (schedule->is_scalar() && !status.ok()) {
+        reporter_.Error(*schedule, "bad-value", std::string(status.message()),
                         "minute, hour, day, month, weekday: 30 6 * * 1-5");
       }
     }

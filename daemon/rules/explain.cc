@@ -8,7 +8,7 @@
 #include "daemon/core/utf8.h"
 #include "daemon/rules/compiled_rule_set.h"
 #include "daemon/rules/expression.h"
-#include "daemon/rules/predicate.h"
+#include "daemon/rules/predicate_evaluator.h"
 
 namespace keywatch {
 namespace {

@@ -2,15 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "daemon/core/field_table.h"
 #include "daemon/core/utf8.h"
 #include "daemon/rules/encoding.h"
+#include "daemon/rules/predicate_evaluator.h"
 #include "daemon/rules/regex.h"
 
 namespace keywatch {
@@ -40,42 +37,6 @@ bool IsNumber(const yaml::Node& value) {
 Value NumberValue(const yaml::Node& value) {
   return value.kind == NodeKind::kInt ? Value::Int(value.integer)
                                       : Value::Double(value.number);
-}
-
-// "10.0.0.0/8", "2001:db8::/32", or an address alone.
-absl::optional<IpRange> ParseRange(absl::string_view text,
-                                   std::string* problem) {
-  const std::pair<absl::string_view, absl::string_view> parts =
-      absl::StrSplit(text, absl::MaxSplits('/', 1));
-  const auto address = ParseIp(parts.first);
-  if (!address) {
-    *problem = absl::StrCat("\"", text, "\" is no network",
-                            " like 10.0.0.0/8 or 2001:db8::/32");
-    return absl::nullopt;
-  }
-  const bool v4 = parts.first.find(':') == absl::string_view::npos;
-  const int width = v4 ? 32 : 128;
-  int bits = width;
-  if (text.find('/') != absl::string_view::npos &&
-      (!absl::SimpleAtoi(parts.second, &bits) || bits < 0 || bits > width ||
-       parts.second.find_first_not_of("0123456789") !=
-           absl::string_view::npos)) {
-    *problem = absl::StrCat("the prefix length of an IPv", v4 ? 4 : 6,
-                            " network is 0 to ", width);
-    return absl::nullopt;
-  }
-  IpRange range;
-  range.prefix_bits = bits + (128 - width);
-  range.address = *address;
-  for (int bit = range.prefix_bits; bit < 128; ++bit) {
-    uint8_t& byte = range.address[bit / 8];
-    const uint8_t mask = static_cast<uint8_t>(0x80 >> (bit % 8));
-    if (byte & mask) {
-      *problem = absl::StrCat("\"", text, "\" has host bits set");
-      return absl::nullopt;
-    }
-  }
-  return range;
 }
 
 }  // namespace
@@ -330,10 +291,10 @@ absl::optional<Expression> ItemValueParser::ParseCidr(const yaml::Node& value) {
   }
   std::vector<Expression> alternatives;
   for (const Pattern& variant : variants) {
-    std::string problem;
-    const absl::optional<IpRange> range =
-        ParseRange(variant.literal(), &problem);
-    if (!range) return Refuse(value, "bad-cidr", problem);
+    const absl::StatusOr<IpRange> range = IpRange::Parse(variant.literal());
+    if (!range.ok()) {
+      return Refuse(value, "bad-cidr", std::string(range.status().message()));
+    }
     auto predicate = NewPredicate(Kind::kCidr);
     predicate->range = *range;
     alternatives.push_back(Expression::Of(std::move(predicate)));

@@ -4,10 +4,10 @@
 #include <string>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "daemon/core/time.h"
+#include "daemon/rules/filter_folder.h"
+#include "daemon/rules/rule_names.h"
 #include "daemon/rules/temporal_expression.h"
 
 namespace keywatch {
@@ -19,28 +19,13 @@ bool IsStateful(const RuleDocument& document) {
   return document.kind == Kind::kCorrelation || document.kind == Kind::kAnomaly;
 }
 
-std::string Place(const RuleDocument& document) {
-  return absl::StrCat(document.rule.file, ":", document.rule.line);
-}
-
-// The attributes that a filter sets are those of the rule.
-bool Covers(const LogSourceSpec& filter, const LogSourceSpec& rule) {
-  return (filter.product.empty() || filter.product == rule.product) &&
-         (filter.category.empty() || filter.category == rule.category) &&
-         (filter.service.empty() || filter.service == rule.service);
-}
-
-// Copies of filters in rules, over all rules.
-constexpr size_t kMaxFilterNodes = 5'000'000;
-
 class Linker {
  public:
   Linker(const CompileOptions& options,
          std::vector<std::unique_ptr<RuleDocument>>* documents)
-      : options_(options), documents_(*documents) {}
+      : options_(options), documents_(*documents), names_(documents) {}
 
   std::vector<size_t> Link() {
-    NameDocuments();
     for (auto& document : documents_) {
       if (IsStateful(*document) && !document->refused) {
         ResolveInputs(document.get());
@@ -57,112 +42,21 @@ class Linker {
     for (size_t i = 0; i < documents_.size(); ++i) {
       if (IsStateful(*documents_[i])) LinkStateful(i, &order);
     }
-    for (auto& document : documents_) {
-      if (document->kind == Kind::kFilter && !document->refused) {
-        ApplyFilter(document.get());
-      }
-    }
-    FoldFilters();
+    FilterFolder(options_, names_, &documents_).Fold();
     DecideAlerting(order);
     return order;
   }
 
  private:
-  void Refuse(RuleDocument* document, const yaml::Node& node, std::string code,
-              std::string message, std::string hint = "") {
-    document->reporter.Error(node, std::move(code), std::move(message),
-                             std::move(hint));
-    document->refused = true;
-  }
-
-  void NameDocuments() {
-    for (size_t i = 0; i < documents_.size(); ++i) {
-      RuleDocument& document = *documents_[i];
-      Rule& rule = document.rule;
-      const bool has_id = !rule.id.empty();
-      if (!has_id) {
-        rule.id = RuleId(absl::StrCat(rule.file, "#", document.position));
-      }
-      const bool has_name = !rule.name.empty();
-      if (!has_name) rule.name = rule.id.str();
-      if (rule.title.empty()) rule.title = rule.name;
-      const auto [it, inserted] = by_id_.try_emplace(rule.id.str(), i);
-      if (!inserted) {
-        const yaml::Node* id = document.node->Find("id");
-        Refuse(&document, id != nullptr ? *id : *document.node, "duplicate-id",
-               absl::StrCat("the id \"", rule.id.str(), "\" is used twice"),
-               absl::StrCat("first at ", Place(*documents_[it->second])));
-      }
-      if (!has_name) continue;
-      std::vector<size_t>& same = by_name_[rule.name];
-      if (!same.empty()) {
-        document.reporter.Lint(
-            *document.node->Find("name"), "duplicate-name",
-            absl::StrCat("the name \"", rule.name, "\" is used twice"),
-            absl::StrCat("first at ", Place(*documents_[same.front()])));
-      }
-      same.push_back(i);
-    }
-  }
-
-  // The document that `name` refers to in `from`.
-  absl::optional<size_t> FindRule(RuleDocument* from, const NameNode& name) {
-    const auto id = by_id_.find(name.name);
-    size_t found = documents_.size();
-    if (id != by_id_.end()) {
-      found = id->second;
-    } else {
-      const auto named = by_name_.find(name.name);
-      if (named == by_name_.end()) {
-        Refuse(from, *name.node, "unknown-rule",
-               absl::StrCat("no rule has the id or name \"", name.name, "\""),
-               NameHint(name.name));
-        return absl::nullopt;
-      }
-      if (named->second.size() > 1) {
-        Refuse(from, *name.node, "ambiguous-rule",
-               absl::StrCat("two rules have the name \"", name.name, "\""),
-               absl::StrCat(Place(*documents_[named->second[0]]), " and ",
-                            Place(*documents_[named->second[1]])));
-        return absl::nullopt;
-      }
-      found = named->second.front();
-    }
-    RuleDocument& document = *documents_[found];
-    if (document.kind == Kind::kFilter) {
-      Refuse(from, *name.node, "unknown-rule",
-             absl::StrCat("\"", name.name, "\" is a filter, not a rule"));
-      return absl::nullopt;
-    }
-    return found;
-  }
-
-  std::string NameHint(absl::string_view name) const {
-    // By edit distance over thousands of rules: only where the lengths are
-    // near enough to be a misspelling.
-    std::vector<std::string> names;
-    for (const auto& entry : by_name_) {
-      const size_t a = entry.first.size();
-      if (a <= name.size() + 3 && name.size() <= a + 3) {
-        names.push_back(entry.first);
-      }
-    }
-    if (names.size() > 2000) return "";
-    std::sort(names.begin(), names.end());
-    const std::string nearest = NearestWord(name, names);
-    return nearest.empty() ? ""
-                           : absl::StrCat("did you mean \"", nearest, "\"?");
-  }
-
   void ResolveInputs(RuleDocument* document) {
     for (const NameNode& input : document->inputs) {
-      const absl::optional<size_t> found = FindRule(document, input);
+      const absl::optional<size_t> found = names_.Find(input, document);
       if (!found) continue;
       const auto& before = document->input_documents;
       if (std::find(before.begin(), before.end(), *found) != before.end()) {
-        Refuse(document, *input.node, "duplicate-name",
-               absl::StrCat("\"", input.name,
-                            "\" is a rule that is named already"));
+        document->Refuse(*input.node, "duplicate-name",
+                         absl::StrCat("\"", input.name,
+                                      "\" is a rule that is named already"));
       }
       document->input_documents.push_back(*found);
     }
@@ -193,9 +87,9 @@ class Linker {
       const size_t at = frame.next++;
       const size_t input = document.input_documents[at];
       if ((*state)[input] == 1) {
-        Refuse(&document, *document.inputs[at].node, "cycle",
-               absl::StrCat("the rule depends on itself by \"",
-                            document.inputs[at].name, "\""));
+        document.Refuse(*document.inputs[at].node, "cycle",
+                        absl::StrCat("the rule depends on itself by \"",
+                                     document.inputs[at].name, "\""));
         continue;
       }
       if ((*state)[input] == 0) {
@@ -214,8 +108,8 @@ class Linker {
     RuleDocument& document = *documents_[index];
     if (document.refused) return;
     if (depth > kMaxChain) {
-      Refuse(&document, *document.node, "too-deep",
-             "correlations are chained more than 50 deep");
+      document.Refuse(*document.node, "too-deep",
+                      "correlations are chained more than 50 deep");
       return;
     }
     for (size_t i = 0; i < document.input_documents.size(); ++i) {
@@ -223,9 +117,9 @@ class Linker {
       const RuleDocument& input = *documents_[input_index];
       if (IsStateful(input)) LinkStateful(input_index, order, depth + 1);
       if (input.refused) {
-        Refuse(&document, *document.inputs[i].node, "refused-rule",
-               absl::StrCat("the rule \"", document.inputs[i].name,
-                            "\" was refused"));
+        document.Refuse(*document.inputs[i].node, "refused-rule",
+                        absl::StrCat("the rule \"", document.inputs[i].name,
+                                     "\" was refused"));
       }
     }
     if (document.refused) return;
@@ -257,8 +151,8 @@ class Linker {
     if (options_.supports(rule, &why)) return;
     const yaml::Node* key =
         document->node->FindKey(DocumentKindName(document->kind));
-    Refuse(document, key == nullptr ? *document->node : *key, "unsupported",
-           why);
+    document->Refuse(key == nullptr ? *document->node : *key, "unsupported",
+                     why);
   }
 
   std::vector<std::vector<ResolvedField>> ResolveFields(
@@ -282,15 +176,16 @@ class Linker {
       if (alias.alias.name != name.name) continue;
       const std::string* field = nullptr;
       for (const auto& entry : alias.fields) {
-        if (RefersTo(entry.first.name, document->input_documents[input])) {
+        if (names_.RefersTo(entry.first.name,
+                            document->input_documents[input])) {
           field = &entry.second;
         }
       }
       if (field == nullptr) {
-        Refuse(document, *alias.alias.node, "incomplete-alias",
-               absl::StrCat("the alias \"", name.name,
-                            "\" has no field for the rule \"",
-                            document->inputs[input].name, "\""));
+        document->Refuse(*alias.alias.node, "incomplete-alias",
+                         absl::StrCat("the alias \"", name.name,
+                                      "\" has no field for the rule \"",
+                                      document->inputs[input].name, "\""));
         return resolved;
       }
       resolved.field = *field;
@@ -300,8 +195,8 @@ class Linker {
     const auto& group = source.rule.group_by;
     const auto found = std::find(group.begin(), group.end(), resolved.field);
     if (found == group.end()) {
-      Refuse(
-          document, *name.node, "field-not-in-group",
+      document->Refuse(
+          *name.node, "field-not-in-group",
           absl::StrCat("\"", resolved.field, "\" is not known of \"",
                        document->inputs[input].name, "\", which is grouped by ",
                        group.empty() ? "nothing" : absl::StrJoin(group, ", ")),
@@ -313,20 +208,17 @@ class Linker {
     return resolved;
   }
 
-  bool RefersTo(const std::string& name, size_t document) const {
-    return documents_[document]->rule.id.str() == name ||
-           documents_[document]->rule.name == name;
-  }
-
   void WarnOfUnusedAliases(RuleDocument* document) {
     for (const FieldAlias& alias : document->aliases) {
       for (const auto& entry : alias.fields) {
-        const bool known = std::any_of(
-            document->input_documents.begin(), document->input_documents.end(),
-            [&](size_t input) { return RefersTo(entry.first.name, input); });
+        const bool known =
+            std::any_of(document->input_documents.begin(),
+                        document->input_documents.end(), [&](size_t input) {
+                          return names_.RefersTo(entry.first.name, input);
+                        });
         if (!known) {
-          Refuse(
-              document, *entry.first.node, "unknown-rule",
+          document->Refuse(
+              *entry.first.node, "unknown-rule",
               absl::StrCat("\"", entry.first.name, "\" is not one of `rules`"));
         }
       }
@@ -351,73 +243,7 @@ class Linker {
     if (!CompileTemporalExpression(*document->temporal, document->inputs,
                                    document->rule.type,
                                    &document->rule.expression, &problem)) {
-      Refuse(document, *document->temporal_node, "bad-condition", problem);
-    }
-  }
-
-  void ApplyFilter(RuleDocument* filter) {
-    const bool expired = filter->expires_ms != 0 && options_.now_ms != 0 &&
-                         filter->expires_ms <= options_.now_ms;
-    if (expired) {
-      filter->reporter.Warning(
-          *filter->node->Find("expires"), "expired-filter",
-          absl::StrCat("the filter expired and does nothing",
-                       filter->owner.empty()
-                           ? ""
-                           : absl::StrCat("; its owner is ", filter->owner)));
-    }
-    std::vector<size_t> targets;
-    if (filter->any_rule) {
-      for (size_t i = 0; i < documents_.size(); ++i) {
-        const RuleDocument& document = *documents_[i];
-        if (document.kind == Kind::kDetection && !document.refused &&
-            Covers(filter->logsource, document.logsource)) {
-          targets.push_back(i);
-        }
-      }
-    }
-    for (const NameNode& name : filter->targets) {
-      const absl::optional<size_t> found = FindRule(filter, name);
-      if (!found) continue;
-      const RuleDocument& rule = *documents_[*found];
-      if (rule.refused) {
-        Refuse(filter, *name.node, "refused-rule",
-               absl::StrCat("the rule \"", name.name, "\" was refused"));
-      } else if (IsStateful(rule)) {
-        Refuse(filter, *name.node, "not-a-detection",
-               absl::StrCat("\"", name.name,
-                            "\" is no detection; filters apply to events"),
-               "name the rules that it correlates");
-      } else if (!Covers(filter->logsource, rule.logsource)) {
-        Refuse(filter, *name.node, "logsource-mismatch",
-               absl::StrCat("the filter's logsource is not that of \"",
-                            name.name, "\""));
-      } else {
-        targets.push_back(*found);
-      }
-    }
-    if (filter->refused || expired) return;
-    filter_nodes_ += targets.size() * filter->expression.Size();
-    if (filter_nodes_ > kMaxFilterNodes) {
-      Refuse(filter, *filter->node, "too-large",
-             "the filters make more than 5,000,000 tests over all rules");
-      return;
-    }
-    for (const size_t target : targets) {
-      Expression part = filter->expression;
-      part.label = absl::StrCat("filter ", filter->rule.title);
-      filters_[target].push_back(std::move(part));
-    }
-  }
-
-  // One level for all of a rule's filters, beside the rule's own expression.
-  void FoldFilters() {
-    for (auto& [index, parts] : filters_) {
-      RuleDocument& rule = *documents_[index];
-      std::vector<Expression> all;
-      all.push_back(std::move(rule.expression));
-      for (Expression& part : parts) all.push_back(std::move(part));
-      rule.expression = Expression::And(std::move(all));
+      document->Refuse(*document->temporal_node, "bad-condition", problem);
     }
   }
 
@@ -445,12 +271,8 @@ class Linker {
 
   const CompileOptions& options_;
   std::vector<std::unique_ptr<RuleDocument>>& documents_;
-  absl::flat_hash_map<std::string, size_t> by_id_;
-  absl::flat_hash_map<std::string, std::vector<size_t>> by_name_;
+  const RuleNames names_;
   std::vector<bool> visited_;
-  // By document: what its filters add to it.
-  absl::flat_hash_map<size_t, std::vector<Expression>> filters_;
-  size_t filter_nodes_ = 0;
 };
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include "daemon/rules/case_fold.h"
 #include "daemon/rules/compiled_rule_set.h"
 #include "daemon/rules/match_plan.h"
-#include "daemon/rules/predicate.h"
+#include "daemon/rules/predicate_evaluator.h"
 #include "daemon/rules/value_cache.h"
 
 namespace keywatch {

@@ -1,7 +1,6 @@
 #ifndef DAEMON_RULES_PREDICATE_H_
 #define DAEMON_RULES_PREDICATE_H_
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -11,6 +10,7 @@
 #include "daemon/core/event.h"
 #include "daemon/core/field_table.h"
 #include "daemon/core/value.h"
+#include "daemon/rules/ip_range.h"
 #include "daemon/rules/pattern.h"
 #include "daemon/rules/rule_set.h"
 
@@ -19,18 +19,6 @@ class RE2;
 }  // namespace re2
 
 namespace keywatch {
-
-// A range of IP addresses. IPv4 stands as IPv4-mapped IPv6, so that
-// ::ffff:10.0.0.1 lies in 10.0.0.0/8.
-struct IpRange {
-  std::array<uint8_t, 16> address{};
-  int prefix_bits = 0;  // of 128
-
-  bool Contains(const std::array<uint8_t, 16>& other) const;
-};
-
-// The address in `text`, "10.0.0.1" or "2001:db8::1"; nothing else.
-absl::optional<std::array<uint8_t, 16>> ParseIp(absl::string_view text);
 
 // Predicate is one test of one field of an event, the smallest piece of a
 // detection. A field whose value is a list satisfies it when any element does.
@@ -72,33 +60,6 @@ struct Predicate {
   std::string Canonical() const;
   // For people: `url.path startswith '/v1/'`.
   std::string ToString() const;
-};
-
-// The text that rules compare with: as ScalarText, but whole numbers in
-// decimal digits whether they came as integers or as doubles, so that equal
-// numbers have equal text.
-absl::string_view ComparableText(const Value& value, ScalarBuffer& buffer);
-
-// The number in a value: of an integer or a double, or of a string that is a
-// decimal number and nothing else ("42", "-1.5", "1e3").
-absl::optional<double> ComparableNumber(const Value& value);
-
-// That part of a time, in UTC; the week is the ISO 8601 week.
-int TimePartOf(Predicate::TimePart part, EventTime time_ms);
-
-// PredicateEvaluator evaluates predicates one by one. It keeps scratch memory:
-// one per thread.
-class PredicateEvaluator {
- public:
-  bool Evaluate(const Predicate& predicate, const Event& event);
-
- private:
-  bool EvaluateElement(const Predicate& predicate, const Value& element);
-  bool EvaluateFieldRef(const Predicate& predicate, const Event& event);
-  bool Related(const Predicate& predicate, const Value& a, const Value& b);
-
-  std::string folded_;
-  std::string other_folded_;
 };
 
 }  // namespace keywatch

@@ -47,6 +47,13 @@ struct RuleDocument {
   RuleDocument(const yaml::File& file, const yaml::Node& node, bool lint)
       : node(&node), reporter(file, lint) {}
 
+  // Reports an error and refuses the document.
+  void Refuse(const yaml::Node& at, std::string code, std::string message,
+              std::string hint = "") {
+    reporter.Error(at, std::move(code), std::move(message), std::move(hint));
+    refused = true;
+  }
+
   const yaml::Node* node;
   Reporter reporter;
   Kind kind = Kind::kUnknown;
