@@ -70,7 +70,9 @@ absl::StatusOr<Page> LifecycleSource::Fetch(const Cursor& cursor,
     page.records.push_back(record);
   }
   page.data = std::move(data);
-  page.streams.push_back({kStream, after, ""});
+  // A page that names its stream is not empty, and is followed by another at
+  // once.
+  if (!events->empty()) page.streams.push_back({kStream, after, ""});
   page.more = events->size() == kMaxEvents;
   return page;
 }

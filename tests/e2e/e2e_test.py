@@ -241,6 +241,10 @@ notifiers:
         wait_for("the resolved page", lambda: any(
             json.loads(body)["status"] == "resolved" for _, body in receiver.bodies("/pager")), 60)
         claim("resolving an alert resolves the page")
+        used, begin = daemon.cpu_seconds(), time.monotonic()
+        time.sleep(3)
+        share = (daemon.cpu_seconds() - used) / (time.monotonic() - begin)
+        claim("a daemon with nothing to read rests", share < 0.15, "it takes %.0f %% of a processor" % (100 * share))
         claim("the daemon ends in order", daemon.stop() == 0, daemon.messages())
         return 0
     except BaseException:
