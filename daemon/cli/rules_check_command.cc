@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "CLI/App.hpp"
@@ -12,6 +14,7 @@
 #include "daemon/cli/json_output.h"
 #include "daemon/core/time.h"
 #include "daemon/engine/supports.h"
+#include "daemon/ingest/format.h"
 #include "daemon/rules/check.h"
 
 namespace keywatch {
@@ -25,29 +28,28 @@ struct Options {
   bool quiet = false;
 };
 
-// A rule that the engine cannot evaluate is refused as one that the compiler
-// cannot read: nothing is ever approximated.
-void RefuseUnsupported(CheckResult* result) {
-  if (result->rules == nullptr) return;
-  for (const Rule& rule : result->rules->rules()) {
-    std::string why;
-    if (EngineSupports(rule, &why)) continue;
-    for (DocumentResult& document : result->documents) {
-      if (document.id != rule.id.str() || document.file != rule.file ||
-          !document.loaded) {
-        continue;
-      }
-      Issue issue;
-      issue.code = "not-supported";
-      issue.where.file = rule.file;
-      issue.where.line = rule.line;
-      issue.message = why;
-      document.issues.Add(std::move(issue));
-      document.loaded = false;
-      --result->loaded;
-      ++result->refused;
+// The normalised fields of the shipped formats whose events a rule of that log
+// source sees.
+std::vector<std::string> KnownFields(const LogSourceSpec& source) {
+  std::vector<std::string> fields;
+  const auto fits = [](const std::string& wanted, const std::string& given) {
+    return wanted.empty() || wanted == given;
+  };
+  for (const std::string& name : Format::ShippedNames()) {
+    const std::shared_ptr<const Format> format = Format::Shipped(name);
+    const LogSourceSpec& given = format->logsource();
+    if (!fits(source.product, given.product) ||
+        !fits(source.category, given.category) ||
+        !fits(source.service, given.service)) {
+      continue;
+    }
+    for (std::string& field : format->field_names()) {
+      fields.push_back(std::move(field));
     }
   }
+  std::sort(fields.begin(), fields.end());
+  fields.erase(std::unique(fields.begin(), fields.end()), fields.end());
+  return fields;
 }
 
 std::string DocumentJson(const DocumentResult& document) {
@@ -73,10 +75,13 @@ int CountWarnings(const CheckResult& result) {
 int RunCheck(const CommandContext& context, const Options& options) {
   CheckOptions check;
   check.compile.now_ms = ToEventTime(context.now());
+  // A rule that the engine cannot evaluate is refused as one that the compiler
+  // cannot read: nothing is ever approximated.
+  check.compile.supports = EngineSupports;
+  check.compile.known_fields = KnownFields;
   check.lint = !options.no_lint;
   check.require_tests = options.require_tests;
-  CheckResult result = CheckRules(options.paths, check);
-  RefuseUnsupported(&result);
+  const CheckResult result = CheckRules(options.paths, check);
   const int code = result.ok() ? kExitOk : kExitRefused;
 
   std::ostream& out = context.out();

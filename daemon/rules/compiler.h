@@ -34,6 +34,11 @@ struct CompileOptions {
   // Whether stateful rules can be evaluated (EngineSupports, by those who know
   // the engine); false with a sentence in `why` makes the rule an error.
   std::function<bool(const Rule& rule, std::string* why)> supports;
+  // With `lint`: the normalised fields that events of a log source can have,
+  // as far as somebody knows; none when nobody does. Other fields may be the
+  // raw record's, so only what looks misspelt is worth a warning.
+  std::function<std::vector<std::string>(const LogSourceSpec& source)>
+      known_fields;
   // With `lint`: a rule that alerts and has no tests is worth a warning.
   bool lint_missing_tests = false;
 };

@@ -1,7 +1,10 @@
 #include "daemon/rules/condition.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -53,6 +56,7 @@ class Parser {
     if (!Tokenize()) return absl::nullopt;
     absl::optional<Condition> condition = Or(0);
     if (!condition) return absl::nullopt;
+    LintWords();
     if (Peek().kind != Token::Kind::kEnd) {
       return Fail(Peek(), absl::StrCat("unexpected \"", Peek().text, "\""),
                   Peek().kind == Token::Kind::kWord
@@ -68,6 +72,33 @@ class Parser {
     reporter_->ErrorWithin(node_, at.offset, at.text.size(), "bad-condition",
                            std::move(message), std::move(hint));
     return absl::nullopt;
+  }
+
+  // What the grammars of other tools do not have.
+  void LintWords() {
+    static const auto* const kWords = new std::vector<std::string>{
+        "and", "or", "not", "of", "all", "any", "them"};
+    for (const Token& token : tokens_) {
+      if (token.kind != Token::Kind::kWord) continue;
+      const std::string lower = absl::AsciiStrToLower(token.text);
+      const bool reserved =
+          lower != token.text && absl::c_linear_search(*kWords, lower);
+      const auto foreign =
+          std::find_if(token.text.begin(), token.text.end(), [&](char c) {
+            const bool dash = language_ == ConditionLanguage::kDetection &&
+                              c == '-' && !absl::StrContains(token.text, '*');
+            return !absl::ascii_isalnum(static_cast<unsigned char>(c)) &&
+                   c != '_' && c != '*' && !dash;
+          });
+      if (!reserved && foreign == token.text.end()) continue;
+      reporter_->LintWithin(
+          node_, token.offset, token.text.size(), "portability",
+          reserved ? "other Sigma tools know this word in small letters only"
+                   : "other Sigma tools take letters, digits and _ in names "
+                     "of a condition",
+          reserved ? absl::StrCat("write ", lower) : "");
+      return;
+    }
   }
 
   bool Tokenize() {

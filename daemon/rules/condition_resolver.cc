@@ -100,11 +100,20 @@ class Resolver {
     const bool them = absl::EqualsIgnoreCase(condition.name, "them");
     const Pattern pattern = NamePattern(them ? "*" : condition.name);
     std::vector<Expression> children;
+    Pattern open = pattern;
+    open.OpenEnd();
+    const Selection* longer = nullptr;  // fits only as far as the pattern goes
     std::vector<std::string> names;
     bool hidden = false;
     for (Selection& selection : selections_) {
       names.push_back(selection.name);
-      if (!pattern.Matches(selection.name)) continue;
+      if (!pattern.Matches(selection.name)) {
+        if (longer == nullptr && !absl::StartsWith(selection.name, "_") &&
+            open.Matches(selection.name)) {
+          longer = &selection;
+        }
+        continue;
+      }
       // Names that begin with _ are for use by name only.
       if (absl::StartsWith(selection.name, "_")) {
         hidden = true;
@@ -125,6 +134,14 @@ class Resolver {
           absl::StrCat("no selection fits \"", condition.name, "\""),
           std::move(hint));
       return absl::nullopt;
+    }
+    if (longer != nullptr) {
+      reporter_->LintWithin(
+          node_, condition.offset, condition.name.size(), "portability",
+          absl::StrCat("other Sigma tools compare the beginning only, and take "
+                       "\"",
+                       longer->name, "\" as well"),
+          "give selections names that do not begin alike");
     }
     if (them && condition.op == Op::kAllOf) {
       reporter_->Lint(node_, "all-of-them",

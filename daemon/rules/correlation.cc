@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -149,6 +150,19 @@ class CorrelationParser {
       reporter_.Lint(condition, "portability",
                      "other Sigma tools may take one comparison only");
     }
+    for (const auto& entry : condition.map) {
+      const yaml::Node& value = entry.second;
+      if (value.kind == yaml::Node::Kind::kDouble &&
+          value.number != std::floor(value.number)) {
+        reporter_.Lint(value, "portability",
+                       "other Sigma tools may cut this to a whole number");
+      }
+    }
+    if (document_.value_fields.size() > 1) {
+      reporter_.Lint(*condition.Find("field"), "portability",
+                     "other Sigma tools may take one field only; here the "
+                     "fields are counted as a tuple");
+    }
   }
 
   void ParseTemporal(const yaml::Node* condition) {
@@ -158,6 +172,9 @@ class CorrelationParser {
       absl::optional<Condition> parsed = ParseCondition(
           *condition, ConditionLanguage::kCorrelation, &reporter_);
       if (!parsed) return;
+      reporter_.Lint(*condition, "portability",
+                     "other Sigma tools may not know conditions over the names "
+                     "of rules");
       document_.temporal = *std::move(parsed);
       document_.temporal_node = condition;
       CollectNames(*document_.temporal);

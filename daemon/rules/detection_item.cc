@@ -3,9 +3,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "daemon/core/field_table.h"
 #include "daemon/rules/item_values.h"
 #include "daemon/rules/modifier.h"
+#include "re2/re2.h"
 
 namespace keywatch {
 namespace {
@@ -17,8 +19,66 @@ bool Uses(const ModifierChain& chain, Transform transform) {
   return false;
 }
 
+// `base64|utf16le` encodes the letters of the Base64.
+void LintEncodingOrder(const yaml::Node& key, const ModifierChain& chain,
+                       Reporter* reporter) {
+  bool base64 = false;
+  for (const Transform t : chain.transforms) {
+    const bool utf16 = t == Transform::kUtf16Le || t == Transform::kUtf16Be ||
+                       t == Transform::kUtf16;
+    if (utf16 && base64) {
+      reporter->Lint(key, "encoding-order",
+                     "the Base64 is encoded as UTF-16, not the value",
+                     "put the encoding of the value first: "
+                     "utf16le|base64offset");
+    }
+    base64 = base64 || t == Transform::kBase64 || t == Transform::kBase64Offset;
+  }
+}
+
+// What YAML 1.1 has as a date or as a number to the base of 60, and is a text
+// here.
+const char* OtherReading(const yaml::Node& value) {
+  if (value.kind != yaml::Node::Kind::kString || value.quoted) return nullptr;
+  static const auto* const kDate = new re2::RE2(
+      R"(\d{4}-\d{2}-\d{2}|\d{4}-\d\d?-\d\d?([Tt]|[ \t]+)\d\d?:\d\d:\d\d.*)");
+  static const auto* const kBase60 =
+      new re2::RE2(R"([-+]?[1-9]\d*(:[0-5]?\d)+(\.\d*)?)");
+  if (re2::RE2::FullMatch(value.text, *kDate)) return "a date";
+  if (re2::RE2::FullMatch(value.text, *kBase60)) {
+    return "a number to the base of 60";
+  }
+  return nullptr;
+}
+
+void LintReading(const yaml::Node& value, Reporter* reporter) {
+  const char* const other = OtherReading(value);
+  if (other == nullptr) return;
+  reporter->Lint(
+      value, "portability",
+      absl::StrCat("a text here; other Sigma tools read it as ", other),
+      "write it in quotes");
+}
+
+void LintKeywords(const yaml::Node& values, const ModifierChain& chain,
+                  Reporter* reporter) {
+  if (!chain.keyword) return;
+  reporter->Lint(
+      values.is_list() && !values.list.empty() ? values.list.front() : values,
+      "portability",
+      "keywords are looked for within every string of the record; "
+      "other Sigma tools search the raw text, or refuse them",
+      "name the field when it is known: field|contains");
+}
+
 void LintItem(const yaml::Node& key, const yaml::Node& values,
               const ModifierChain& chain, Reporter* reporter) {
+  if (reporter->lint()) {
+    LintReading(values, reporter);
+    for (const yaml::Node& value : values.list) LintReading(value, reporter);
+    LintKeywords(values, chain, reporter);
+  }
+  LintEncodingOrder(key, chain, reporter);
   if (chain.all && (!values.is_list() || values.list.size() == 1)) {
     reporter->Lint(key, "all-of-one",
                    "\"all\" of a single value changes nothing",
@@ -110,6 +170,7 @@ absl::optional<Expression> ParseKeywords(const yaml::Node& values,
   ModifierChain chain;
   chain.keyword = true;
   chain.field = FieldTable::kAllStrings;
+  LintItem(values, values, chain, reporter);
   return ParseValues(values, chain, options, reporter);
 }
 

@@ -5,6 +5,8 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/core/field_table.h"
+#include "daemon/core/time.h"
 #include "daemon/core/utf8.h"
 #include "daemon/rules/compiled_rule_set.h"
 #include "daemon/rules/expression.h"
@@ -70,8 +72,13 @@ class Explainer {
     if (predicate.field == FieldTable::kAllStrings) {
       return predicate.ToString();
     }
-    std::string text = absl::StrCat(predicate.ToString(), " (",
-                                    ShownValue(event_.at(predicate.slot)));
+    const Value& value = event_.at(predicate.slot);
+    // Every event has its time, whatever the record called it.
+    const bool own_time =
+        value.absent() && predicate.field == field::kTimestamp;
+    std::string text =
+        absl::StrCat(predicate.ToString(), " (",
+                     own_time ? FormatTime(event_.time_ms) : ShownValue(value));
     if (predicate.kind == Predicate::Kind::kFieldRef) {
       absl::StrAppend(&text, ", ", ShownValue(event_.at(predicate.other_slot)));
     }

@@ -56,6 +56,16 @@ void ParseFilter(const yaml::Node& node, const CompileOptions& options,
     excludes = excludes || condition.has_not();
   }
   const yaml::Node* condition = node.Find("condition");
+  if (condition != nullptr && condition->is_list()) {
+    document->reporter.Lint(*condition, "portability",
+                            "other Sigma tools take one condition in a filter",
+                            "join them with or");
+  }
+  if (document->node->Find("logsource") == nullptr) {
+    document->reporter.Lint(*document->node->FindKey("filter"), "portability",
+                            "other Sigma tools refuse a filter without "
+                            "`logsource`");
+  }
   if (!excludes && condition != nullptr) {
     document->reporter.Lint(
         *condition, "filter-polarity",

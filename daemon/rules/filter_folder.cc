@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/core/event.h"
+#include "daemon/core/time.h"
 
 namespace keywatch {
 namespace {
@@ -15,6 +17,21 @@ bool Covers(const LogSourceSpec& filter, const LogSourceSpec& rule) {
   return (filter.product.empty() || filter.product == rule.product) &&
          (filter.category.empty() || filter.category == rule.category) &&
          (filter.service.empty() || filter.service == rule.service);
+}
+
+// What the filter asks of an event. When it expires is judged by the event's
+// own time: a replay of an old log gives what was given then, and nothing
+// changes at midnight but the events.
+Expression UntilExpiry(const RuleDocument& filter) {
+  if (filter.expires_ms == 0) return filter.expression;
+  auto before = std::make_shared<Predicate>();
+  before->kind = Predicate::Kind::kBefore;
+  before->field = std::string(field::kTimestamp);
+  before->until_ms = filter.expires_ms;
+  std::vector<Expression> either;
+  either.push_back(Expression::Not(Expression::Of(std::move(before))));
+  either.push_back(filter.expression);
+  return Expression::Or(std::move(either));
 }
 
 }  // namespace
@@ -71,18 +88,19 @@ std::vector<size_t> FilterFolder::Targets(RuleDocument* filter) const {
 }
 
 void FilterFolder::Apply(RuleDocument* filter) {
-  const bool expired = filter->expires_ms != 0 && options_.now_ms != 0 &&
-                       filter->expires_ms <= options_.now_ms;
-  if (expired) {
+  if (filter->expires_ms != 0 && options_.now_ms != 0 &&
+      filter->expires_ms <= options_.now_ms) {
     filter->reporter.Warning(
         *filter->node->Find("expires"), "expired-filter",
-        absl::StrCat("the filter expired and does nothing",
+        absl::StrCat("the filter expired: it does nothing for events from ",
+                     FormatTime(filter->expires_ms), " on",
                      filter->owner.empty()
                          ? ""
-                         : absl::StrCat("; its owner is ", filter->owner)));
+                         : absl::StrCat("; its owner is ", filter->owner)),
+        "renew it or delete it");
   }
   const std::vector<size_t> targets = Targets(filter);
-  if (filter->refused || expired) return;
+  if (filter->refused) return;
   nodes_ += targets.size() * filter->expression.Size();
   if (nodes_ > kMaxNodes) {
     filter->Refuse(*filter->node, "too-large",
@@ -91,7 +109,7 @@ void FilterFolder::Apply(RuleDocument* filter) {
     return;
   }
   for (const size_t target : targets) {
-    Expression part = filter->expression;
+    Expression part = UntilExpiry(*filter);
     part.label = absl::StrCat("filter ", filter->rule.title);
     parts_[target].push_back(std::move(part));
   }

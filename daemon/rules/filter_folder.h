@@ -14,7 +14,7 @@ namespace keywatch {
 
 // FilterFolder ANDs filters to the detections that they are about. Filters that
 // name what is no detection, was refused or has another logsource are refused;
-// expired ones do nothing. Thread-compatible.
+// from its expiry on a filter lets every event pass. Thread-compatible.
 class FilterFolder {
  public:
   // All must outlive the folder.

@@ -5,6 +5,7 @@
 #include "daemon/core/level.h"
 #include "daemon/core/time.h"
 #include "daemon/rules/rule_document.h"
+#include "re2/re2.h"
 
 namespace keywatch {
 namespace {
@@ -46,6 +47,7 @@ class HeaderParser {
     ParseMaxGroups();
     ParseExpires();
     WarnOfNearMisses();
+    LintIdentity();
     if (const yaml::Node* tests = document_.node->Find("tests")) {
       ParseTests(*tests, &document_);
     }
@@ -212,6 +214,23 @@ class HeaderParser {
       return;
     }
     document_.expires_ms = *time;
+  }
+
+  // Anomalies are nobody else's.
+  void LintIdentity() {
+    if (document_.kind == RuleDocument::Kind::kUnknown ||
+        document_.kind == RuleDocument::Kind::kAnomaly) {
+      return;
+    }
+    static const auto* const kUuid =
+        new re2::RE2("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}");
+    const yaml::Node* id = Find("id");
+    if (id != nullptr && !id->text.empty() &&
+        !re2::RE2::FullMatch(id->text, *kUuid)) {
+      reporter_.Lint(*id, "portability",
+                     "other Sigma tools take nothing but a UUID here",
+                     "a name to refer to goes under `name`");
+    }
   }
 
   // `lvel: high` would silently be a custom attribute.

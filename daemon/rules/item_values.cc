@@ -265,7 +265,14 @@ absl::optional<Expression> ItemValueParser::ParseRegex(
   }
   std::vector<Expression> alternatives;
   for (const Pattern& variant : variants) {
-    auto regex = CompileRegex(variant.literal(), chain_.regex_flags);
+    std::string text = variant.literal();
+    auto regex = CompileRegex(text, chain_.regex_flags);
+    if (regex.ok() && (chain_.regex_at_start || chain_.regex_at_end)) {
+      // By itself it is sound: the group cannot be closed from within.
+      text = absl::StrCat(chain_.regex_at_start ? "\\A" : "", "(?:", text, ")",
+                          chain_.regex_at_end ? "\\z" : "");
+      regex = CompileRegex(text, chain_.regex_flags);
+    }
     if (!regex.ok()) {
       return Refuse(value, "bad-regex", std::string(regex.status().message()));
     }
@@ -273,8 +280,8 @@ absl::optional<Expression> ItemValueParser::ParseRegex(
     predicate->regex = *std::move(regex);
     predicate->regex_text =
         chain_.regex_flags.empty()
-            ? variant.literal()
-            : absl::StrCat("(?", chain_.regex_flags, ")", variant.literal());
+            ? text
+            : absl::StrCat("(?", chain_.regex_flags, ")", text);
     alternatives.push_back(Expression::Of(std::move(predicate)));
   }
   return Expression::Or(std::move(alternatives));

@@ -61,6 +61,10 @@ bool IsAffix(Transform t) {
          t == Transform::kEndsWith;
 }
 
+bool IsAffixName(absl::string_view name) {
+  return name == "contains" || name == "startswith" || name == "endswith";
+}
+
 bool IsUtf16(Transform t) {
   return t == Transform::kUtf16Le || t == Transform::kUtf16Be ||
          t == Transform::kUtf16;
@@ -93,6 +97,7 @@ class ChainParser {
   bool TakeTest(const Written& modifier, Test test);
   bool Check();
   bool CheckKeyword();
+  void LintOrder();
 
   bool Refuse(const Written& at, std::string message, std::string hint = "") {
     reporter_->ErrorWithin(key_, at.offset, at.name.size(),
@@ -254,10 +259,15 @@ bool ChainParser::Check() {
     if (fieldref && IsAffix(t.transform)) continue;
     // A regular expression is searched anywhere already.
     if (regex && t.transform == Transform::kContains) continue;
-    const std::string hint =
-        regex && IsAffix(t.transform)
-            ? "re is not anchored: write ^ or $ in the expression"
-            : "";
+    const bool behind = modifier->offset > Find(test_name_)->offset;
+    if (regex && IsAffix(t.transform) && behind) {
+      (t.transform == Transform::kStartsWith ? chain_.regex_at_start
+                                             : chain_.regex_at_end) = true;
+      continue;
+    }
+    const std::string hint = regex && IsAffix(t.transform)
+                                 ? absl::StrCat("put it behind: re|", t.name)
+                                 : "";
     return Refuse(*modifier,
                   absl::StrCat("\"", t.name, "\" and \"", test_name_,
                                "\" cannot be combined"),
@@ -293,6 +303,21 @@ bool ChainParser::Check() {
   return CheckKeyword();
 }
 
+// Others apply these to values that nothing has changed yet.
+void ChainParser::LintOrder() {
+  if (test_name_.empty() || written_.front().name == test_name_) return;
+  if (chain_.test == Test::kCompare || chain_.test == Test::kTimePart ||
+      (chain_.test == Test::kFieldRef && !IsAffixName(written_.front().name))) {
+    return;
+  }
+  const Written& test = *Find(test_name_);
+  reporter_->LintWithin(
+      key_, test.offset, test.name.size(), "portability",
+      absl::StrCat("other Sigma tools take \"", test.name,
+                   "\" as the first modifier only"),
+      absl::StrCat("write ", test.name, "|", written_.front().name));
+}
+
 absl::optional<ModifierChain> ChainParser::Parse() {
   const std::vector<std::string> parts = absl::StrSplit(key_.text, '|');
   chain_.field = parts.front();
@@ -315,6 +340,7 @@ absl::optional<ModifierChain> ChainParser::Parse() {
     chain_.compare = Comparison::Op::kEq;
   }
   if (!Check()) return absl::nullopt;
+  LintOrder();
   if (chain_.test == Test::kTimePart && compared_) {
     reporter_->Lint(key_, "portability",
                     "other Sigma tools cannot compare a part of a time with "

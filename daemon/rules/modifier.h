@@ -49,6 +49,9 @@ struct ModifierChain {
   bool cased = false;
   bool expand = false;
   std::string regex_flags;  // "i", "m", "s", in the order of the rule
+  // `re|startswith` and `re|endswith`: the expression is held to that end.
+  bool regex_at_start = false;
+  bool regex_at_end = false;
   Comparison::Op compare = Comparison::Op::kEq;  // of kCompare and kTimePart
   Predicate::TimePart time_part = Predicate::TimePart::kHour;
   Predicate::Relation relation = Predicate::Relation::kEqual;  // of kFieldRef

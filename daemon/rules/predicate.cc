@@ -2,6 +2,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/core/time.h"
 #include "daemon/rules/predicate_evaluator.h"
 
 namespace keywatch {
@@ -69,6 +70,9 @@ std::string Predicate::Canonical() const {
                       kRelationNames[static_cast<int>(relation)], " ",
                       other_field);
       break;
+    case Kind::kBefore:
+      absl::StrAppend(&out, until_ms);
+      break;
   }
   return out;
 }
@@ -125,6 +129,8 @@ std::string Predicate::ToString() const {
       return absl::StrCat(name, " ", kRelationNames[static_cast<int>(relation)],
                           " the value of ", other_field,
                           cased ? " (case-sensitive)" : "");
+    case Kind::kBefore:
+      return absl::StrCat(name, " before ", FormatTime(until_ms));
   }
   return name;
 }

@@ -35,6 +35,7 @@ struct Predicate {
     kCidr,      // the value is an IP address in `range`
     kRegex,     // `regex` is found in the value's text
     kFieldRef,  // the value's text stands so to that of `other_field`
+    kBefore,    // the event's time is before `until_ms`
   };
   enum class TimePart { kMinute, kHour, kDay, kWeek, kMonth, kYear };
   enum class Relation { kEqual, kPrefix, kSuffix, kContains };
@@ -55,6 +56,7 @@ struct Predicate {
   std::string other_field;
   Slot other_slot = kNoSlot;
   Relation relation = Relation::kEqual;
+  EventTime until_ms = 0;
 
   // Identifies the predicate: equal for equal meaning.
   std::string Canonical() const;

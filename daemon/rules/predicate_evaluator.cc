@@ -141,6 +141,7 @@ bool PredicateEvaluator::EvaluateElement(const Predicate& predicate,
     case Kind::kNull:
     case Kind::kExists:
     case Kind::kFieldRef:
+    case Kind::kBefore:
       return false;
     case Kind::kCompare: {
       const absl::optional<double> number = ComparableNumber(element);
@@ -211,6 +212,8 @@ bool PredicateEvaluator::Evaluate(const Predicate& predicate,
   switch (predicate.kind) {
     case Kind::kFieldRef:
       return EvaluateFieldRef(predicate, event);
+    case Kind::kBefore:
+      return event.time_ms < predicate.until_ms;
     case Kind::kExists:
       return !value.absent() || predicate.field == field::kTimestamp;
     case Kind::kNull:

@@ -38,8 +38,23 @@ void Reporter::Lint(const yaml::Node& node, std::string code,
 void Reporter::ErrorWithin(const yaml::Node& node, size_t offset, size_t length,
                            std::string code, std::string message,
                            std::string hint) {
-  Issue issue = file_->At(node, Issue::Severity::kError, std::move(code),
-                          std::move(message), std::move(hint));
+  AddWithin(node, offset, length, Issue::Severity::kError, std::move(code),
+            std::move(message), std::move(hint));
+}
+
+void Reporter::LintWithin(const yaml::Node& node, size_t offset, size_t length,
+                          std::string code, std::string message,
+                          std::string hint) {
+  if (!lint_) return;
+  AddWithin(node, offset, length, Issue::Severity::kWarning, std::move(code),
+            std::move(message), std::move(hint));
+}
+
+void Reporter::AddWithin(const yaml::Node& node, size_t offset, size_t length,
+                         Issue::Severity severity, std::string code,
+                         std::string message, std::string hint) {
+  Issue issue = file_->At(node, severity, std::move(code), std::move(message),
+                          std::move(hint));
   const size_t begin = node.column - 1 + (node.quoted ? 1 : 0) + offset;
   const absl::string_view part = absl::string_view(node.text).substr(
       std::min(offset, node.text.size()), length);

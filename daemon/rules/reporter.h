@@ -28,6 +28,9 @@ class Reporter {
   void ErrorWithin(const yaml::Node& node, size_t offset, size_t length,
                    std::string code, std::string message,
                    std::string hint = "");
+  // Advice about such a part.
+  void LintWithin(const yaml::Node& node, size_t offset, size_t length,
+                  std::string code, std::string message, std::string hint = "");
 
   bool has_errors() const { return issues_.has_errors(); }
   const yaml::File& file() const { return *file_; }
@@ -37,6 +40,9 @@ class Reporter {
  private:
   void Add(const yaml::Node& node, Issue::Severity severity, std::string code,
            std::string message, std::string hint);
+  void AddWithin(const yaml::Node& node, size_t offset, size_t length,
+                 Issue::Severity severity, std::string code,
+                 std::string message, std::string hint);
 
   const yaml::File* file_;
   bool lint_;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "absl/algorithm/container.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "daemon/rules/selections.h"
@@ -48,6 +50,41 @@ RuleDocument::Kind FindKind(RuleDocument* document) {
   return kind;
 }
 
+// `node` is anything below `detection`: field names are the keys of its maps.
+void CollectFieldKeys(const yaml::Node& node,
+                      std::vector<const yaml::Node*>* keys) {
+  for (const yaml::Node& item : node.list) CollectFieldKeys(item, keys);
+  for (const auto& entry : node.map) keys->push_back(&entry.first);
+}
+
+// Any name may be a path of the raw record: only names that are nearly one of
+// the normalised fields are worth a word.
+void LintFieldNames(const yaml::Node& node, const CompileOptions& options,
+                    RuleDocument* document) {
+  if (!options.lint || !options.known_fields) return;
+  const std::vector<std::string> known =
+      options.known_fields(document->logsource);
+  if (known.empty()) return;
+  std::vector<const yaml::Node*> keys;
+  for (const auto& entry : node.map) CollectFieldKeys(entry.second, &keys);
+  for (const yaml::Node* key : keys) {
+    const std::string field = key->text.substr(0, key->text.find('|'));
+    if (field.empty() || absl::c_linear_search(known, field)) continue;
+    const std::string nearest = NearestWord(field, known);
+    const auto root = [](const std::string& name) {
+      return name.substr(0, name.find('.'));
+    };
+    if (nearest.empty() || (root(nearest) != root(field) &&
+                            !absl::EqualsIgnoreCase(nearest, field))) {
+      continue;
+    }
+    document->reporter.LintWithin(
+        *key, 0, field.size(), "unknown-field",
+        absl::StrCat("no format of this log source gives \"", field, "\""),
+        absl::StrCat("did you mean \"", nearest, "\"?"));
+  }
+}
+
 }  // namespace
 
 absl::string_view DocumentKindName(RuleDocument::Kind kind) {
@@ -67,6 +104,7 @@ void ParseDetection(const yaml::Node& node, const CompileOptions& options,
   for (const Condition& condition : set->conditions) {
     document->conditions.push_back(condition.ToString());
   }
+  LintFieldNames(node, options, document);
   const LogSourceSpec& source = document->logsource;
   if (source.product.empty() && source.category.empty() &&
       source.service.empty()) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/rules/contradiction.h"
 #include "daemon/rules/detection_item.h"
 
 namespace keywatch {
@@ -93,6 +94,36 @@ absl::optional<std::vector<Condition>> ParseConditions(const yaml::Node& key,
   return conditions;
 }
 
+// Selections that no event can satisfy, and conditions that none or all do.
+void LintMeaning(const std::vector<Selection>& selections,
+                 const Expression& whole, const yaml::Node& condition,
+                 Reporter* reporter) {
+  const auto lists_only = [](const Contradiction& c) {
+    return c.but_for_lists ? "a value alone is never both; a list may be" : "";
+  };
+  bool told = false;
+  for (const Selection& selection : selections) {
+    const auto found = FindContradiction(selection.expression);
+    if (!found) continue;
+    told = true;
+    reporter->Lint(
+        *selection.key, "contradiction",
+        absl::StrCat("\"", selection.name, "\" can never hold: ", found->what),
+        lists_only(*found));
+  }
+  if (told) return;
+  if (const auto found = FindContradiction(whole)) {
+    reporter->Lint(condition, "contradiction",
+                   absl::StrCat("the condition can never hold: ", found->what),
+                   lists_only(*found));
+  } else if (const auto never = FindContradiction(Expression::Not(whole))) {
+    if (!never->but_for_lists) {
+      reporter->Lint(condition, "always-true",
+                     "the condition holds for every event");
+    }
+  }
+}
+
 }  // namespace
 
 absl::optional<SelectionSet> ParseSelectionSet(
@@ -163,6 +194,9 @@ absl::optional<SelectionSet> ParseSelectionSet(
         absl::StrCat("no condition uses \"", selection.name, "\""));
   }
   set.expression = Expression::Or(std::move(alternatives));
+  if (reporter->lint()) {
+    LintMeaning(selections, set.expression, condition_node, reporter);
+  }
   set.conditions = *conditions;
   return set;
 }
