@@ -28,6 +28,7 @@ struct AbsenceState {
     key.clear();
     due_ms = kMaxEventTime;
   }
+  size_t HeapBytes() const { return last_id.size() + key.size(); }
   void Encode(Encoder* out) const {
     learning.Encode(out);
     out->Signed(last_ms);

@@ -81,6 +81,17 @@ class BaselineEvaluator : public GroupedEvaluator<State> {
     return learning.ready;
   }
 
+  // The group learns anew from `now` on.
+  void Relearn(Record* record, EventTime now) {
+    Learning& learning = record->state.learning;
+    if (learning.ready) CountLearning(1);
+    learning.Reset();
+    learning.begun = true;
+    learning.first_ms = now;
+    UpdateReady(record, now);
+    this->MarkDirty(record);
+  }
+
   // The peer group of the input; nullptr when the rule has none or the input
   // lacks a field of it.
   Record* GetPeer(const Input& input, EventTime now) {

@@ -489,6 +489,34 @@ correlation:
   EXPECT_EQ(alerts[0].evidence.back().event_id, "e4");
 }
 
+// The same value was another one when a lower correlation gave it.
+TEST(ChainTest, AValueIsTheSameFromAnEventAndFromALowerGroup) {
+  auto rules = CompileOrDie(R"(
+title: A
+name: a
+detection: {sel: {kind: a}, condition: sel}
+---
+title: B
+name: b
+detection: {sel: {kind: b}, condition: sel}
+---
+title: Lower
+name: lower
+correlation: {type: event_count, rules: [a], group-by: [user], timespan: 1m, condition: {gte: 1}}
+---
+title: Users
+name: users
+correlation: {type: value_count, rules: [lower, b], timespan: 1h, condition: {field: user, gte: 2}}
+)");
+  TestLog log(rules);
+  EngineHarness harness(rules);
+  harness.Observe(log.Add(kStart, {{"kind", "a"}, {"user", "u"}}));
+  harness.Observe(log.Add(kStart + 1, {{"kind", "b"}, {"user", "u"}}));
+  EXPECT_TRUE(harness.AlertsOf("users").empty());
+  harness.Observe(log.Add(kStart + 2, {{"kind", "b"}, {"user", "v"}}));
+  EXPECT_EQ(harness.AlertsOf("users").size(), 1u);
+}
+
 TEST(ChainTest, AVerdictOfTheWatermarkIsASignalToo) {
   auto rules = CompileOrDie(R"(
 title: Base

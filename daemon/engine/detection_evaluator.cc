@@ -7,6 +7,7 @@ namespace {
 struct DetectionState {
   static constexpr int kParts = 1;
   void Reset() {}
+  size_t HeapBytes() const { return 0; }
   void Encode(Encoder*) const {}
   bool Decode(Decoder*) { return true; }
 };

@@ -32,6 +32,9 @@ class DistinctWindow {
   bool exact() const { return estimate_ == nullptr; }
 
   void Reset();
+  size_t HeapBytes() const {
+    return estimate_ != nullptr ? estimate_->HeapBytes() : values_.HeapBytes();
+  }
   void Encode(Encoder* out) const;
   bool Decode(Decoder* in);
 

@@ -14,6 +14,7 @@ struct DormantState {
     learning.Reset();
     last_ms = 0;
   }
+  size_t HeapBytes() const { return 0; }
   void Encode(Encoder* out) const {
     learning.Encode(out);
     out->Signed(last_ms);

@@ -124,7 +124,7 @@ anomaly: {type: rate, rules: [b], group-by: [team], timespan: 2m, measure: {dist
 ---
 title: Rate of averages
 name: rate_average
-anomaly: {type: rate, rules: [b], group-by: [api.key.id], timespan: 2m, measure: {avg: number}, peers: [team], direction: both, margin: 0.5, condition: {field: score, gte: 2}, baseline: {history: 2h, model: ewma, forget-after: 2h}}
+anomaly: {type: rate, rules: [b], group-by: [api.key.id], timespan: 2m, measure: {avg: number}, peers: [team], direction: both, margin: 0.5, condition: {field: score, gte: 2}, baseline: {history: 2h, min-events: 10, model: ewma, forget-after: 2h}}
 ---
 title: Ratio
 name: ratio

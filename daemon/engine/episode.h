@@ -38,6 +38,11 @@ struct Episode {
   enum class News { kNone, kUpdate, kOpen };
   News news = News::kNone;
 
+  // What it takes in memory, nearly.
+  size_t Bytes() const {
+    return sizeof(Episode) + id.view().size() + key.view().size() +
+           explanation.size() + evidence.size();
+  }
   void Encode(Encoder* out) const;
   bool Decode(Decoder* in);
 };

@@ -15,6 +15,7 @@ struct EventCountState {
   TimeRing times;
 
   void Reset() { times.Reset(); }
+  size_t HeapBytes() const { return times.HeapBytes(); }
   void Encode(Encoder* out) const { times.Encode(out); }
   bool Decode(Decoder* in) {
     return times.Decode(in, static_cast<size_t>(kMaxEventCount));

@@ -1,13 +1,28 @@
 #include "daemon/engine/group_key.h"
 
 #define XXH_INLINE_ALL
+#include "absl/strings/str_cat.h"
 #include "daemon/core/codec.h"
+#include "daemon/core/utf8.h"
 #include "xxhash.h"
 
 namespace keywatch {
+namespace {
+
+// "..." and 16 digits.
+constexpr size_t kHashBytes = 19;
+
+}  // namespace
 
 void AppendGroupValue(absl::string_view value, std::string* out) {
-  Encoder(out).String(value);
+  Encoder encoder(out);
+  if (value.size() <= kMaxGroupValueBytes) {
+    encoder.String(value);
+    return;
+  }
+  encoder.String(
+      absl::StrCat(TruncateUtf8(value, kMaxGroupValueBytes - kHashBytes), "...",
+                   absl::Hex(StableHash(value), absl::kZeroPad16)));
 }
 
 bool AppendGroupValue(const Value& value, std::string* out) {

@@ -1,6 +1,7 @@
 #ifndef DAEMON_ENGINE_GROUP_KEY_H_
 #define DAEMON_ENGINE_GROUP_KEY_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -17,6 +18,9 @@ namespace keywatch {
 // those values one after the other, each with its length before it: no two
 // different groups have the same bytes. The empty text is the one group of a
 // rule without group-by.
+
+// A longer value is told by its beginning and a hash of all of it.
+constexpr size_t kMaxGroupValueBytes = 256;
 
 // Appends one value to an encoded group.
 void AppendGroupValue(absl::string_view value, std::string* out);

@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "daemon/core/event.h"
 #include "daemon/engine/episode.h"
+#include "daemon/engine/eviction.h"
 #include "daemon/engine/group_key.h"
 
 namespace keywatch {
@@ -20,12 +21,15 @@ struct GroupRecord {
   // When it was used last, and its place in the order of use; both are saved.
   EventTime touch_ms = 0;
   uint64_t touch_sequence = 0;
+  // How often it was used; saved. Says which list it stands in.
+  uint64_t uses = 0;
   // The timer that is set for it, or kMaxEventTime.
   EventTime timer_ms = kMaxEventTime;
   // The event that counted last (EngineContext::sequence); not saved.
   uint64_t event_sequence = 0;
   std::unique_ptr<Episode> episode;
 
+  uint32_t bytes = 0;  // as counted in the rule's total
   uint32_t slot = 0;
   uint32_t generation = 0;  // grows when the slot gets another group
   uint32_t previous = 0;    // in its list; slot + 1, 0 is the end
@@ -39,14 +43,12 @@ struct GroupRecord {
 // GroupTable holds the records of one rule's groups. A group is found by one
 // probe of a flat table of (hash, slot); records stay at their address until
 // they are removed, and removed ones are used again with the memory they own.
-// Two lists keep the order of use: groups that may be dropped when their time
-// is over, and pinned ones (with an open episode). `Record` derives from
+// Lists (eviction.h) keep the order of use, by how often a group was used;
+// pinned ones (with an open episode) have their own. `Record` derives from
 // GroupRecord and has Reset(). Thread-compatible.
 template <typename Record>
 class GroupTable {
  public:
-  enum List : uint8_t { kIdle = 0, kPinned = 1 };
-
   size_t size() const { return size_; }
 
   Record* Find(absl::string_view key, uint64_t hash) {
@@ -92,6 +94,8 @@ class GroupTable {
     record->stored = 0;
     record->timer_ms = kMaxEventTime;
     record->event_sequence = 0;
+    record->uses = 0;
+    record->bytes = 0;
     record->episode.reset();
     ++record->generation;
     record->Reset();
@@ -106,12 +110,14 @@ class GroupTable {
   // Every slot that was ever used: some hold no live record.
   uint32_t slots() const { return static_cast<uint32_t>(slots_); }
 
-  // --- The lists, least recently used first.
+  // --- The lists, each with the least recently used first.
 
-  Record* First(List list) {
+  Record* First(uint8_t list) {
     return first_[list] == 0 ? nullptr : At(first_[list] - 1);
   }
-  void Append(Record* record, List list) {
+  using ListSizes = size_t[kGroupLists];
+  const ListSizes& list_sizes() const { return list_sizes_; }
+  void Append(Record* record, uint8_t list) {
     record->list = list;
     record->next = 0;
     record->previous = last_[list];
@@ -122,6 +128,7 @@ class GroupTable {
       At(last_[list] - 1)->next = link;
     }
     last_[list] = link;
+    ++list_sizes_[list];
   }
   void Unlink(Record* record) {
     const uint8_t list = record->list;
@@ -135,6 +142,7 @@ class GroupTable {
     } else {
       At(record->next - 1)->previous = record->previous;
     }
+    --list_sizes_[list];
   }
   bool IsLast(const Record* record) const {
     return last_[record->list] == record->slot + 1;
@@ -184,8 +192,9 @@ class GroupTable {
   std::vector<uint32_t> free_;
   size_t slots_ = 0;
   size_t size_ = 0;
-  uint32_t first_[2] = {0, 0};
-  uint32_t last_[2] = {0, 0};
+  uint32_t first_[kGroupLists] = {};
+  uint32_t last_[kGroupLists] = {};
+  ListSizes list_sizes_ = {};
 };
 
 }  // namespace keywatch

@@ -14,23 +14,31 @@
 
 namespace keywatch {
 
-// First byte of every saved row; see STATE.md.
-constexpr uint8_t kStateVersion = 1;
+// First byte of every saved row; see STATE.md. Rows of version 1 have no number
+// of uses.
+constexpr uint8_t kStateVersion = 2;
+// The part that holds a page of the dropped groups.
+constexpr uint8_t kEvictedPart = 255;
+// What a rule's groups may take together, for each that it may have.
+constexpr size_t kBytesPerGroup = 4096;
 // A group with this time to live stays until the cap on groups drops it.
 constexpr int64_t kForever = INT64_MAX;
 
 // GroupedEvaluator keeps a `State` for each group of its rule: finds or makes
 // it, drops it when it was not used for `ttl_ms` or when the rule has too many
-// groups (the least recently used one goes), saves and restores it, and sets
-// its timers. What the rule means is in the derived class:
+// groups or they take too much memory (eviction.h says which one goes), saves
+// and restores it, and sets its timers. What the rule means is in the derived
+// class:
 //
 //   OnInput    one signal: Get the group's record, change it, Touch it
 //   NextDue    the time at which the record wants OnDue, from its state alone
 //   OnDue      that time has come
 //
-// `State` has Reset(), Encode(Encoder*), bool Decode(Decoder*). A state that
-// is large and changes rarely has a second part, saved in a row of its own:
-// kParts = 2, EncodePart2, DecodePart2.
+// `State` has Reset(), Encode(Encoder*), bool Decode(Decoder*), and HeapBytes():
+// what it holds beyond itself, counted by content and not by capacity, so that
+// a restored state counts the same. A state that is large and changes rarely
+// has a second part, saved in a row of its own: kParts = 2, EncodePart2,
+// DecodePart2.
 template <typename State>
 class GroupedEvaluator : public RuleEvaluator {
  public:
@@ -56,6 +64,7 @@ class GroupedEvaluator : public RuleEvaluator {
     ++episode.late_events;
     Changed(record);
     MarkDirty(record);
+    SettleChanged();
   }
 
   void OnTimer(uint32_t slot, uint32_t generation, EventTime due) override {
@@ -67,16 +76,23 @@ class GroupedEvaluator : public RuleEvaluator {
     record->timer_ms = kMaxEventTime;
     if (NextDue(*record) <= due) OnDue(record, due);
     if (record->live && record->generation == generation) Reschedule(record);
+    SettleChanged();
   }
 
   EventTime Expire(EventTime bound) override {
-    if (ttl_ms_ == kForever) return kMaxEventTime;
-    while (true) {
-      Record* record = table_.First(Table::kIdle);
-      if (record == nullptr) return kMaxEventTime;
-      if (record->touch_ms + ttl_ms_ > bound) return record->touch_ms + ttl_ms_;
-      OnExpire(record);
+    if (bound < next_expiry_) return next_expiry_;
+    next_expiry_ = kMaxEventTime;
+    for (uint8_t list = 0; list < kUseClasses; ++list) {
+      Record* record = table_.First(list);
+      while (record != nullptr && ExpiryOf(*record) <= bound) {
+        OnExpire(record);
+        record = table_.First(list);
+      }
+      if (record != nullptr) {
+        next_expiry_ = std::min(next_expiry_, ExpiryOf(*record));
+      }
     }
+    return next_expiry_;
   }
 
   bool TakeEpisode(uint32_t slot, uint32_t generation,
@@ -110,6 +126,7 @@ class GroupedEvaluator : public RuleEvaluator {
       record->dirty = 0;
     }
     dirty_.clear();
+    for (size_t page : evicted_.TakeChanged()) out->push_back(PageRow(page));
   }
 
   void AllState(std::vector<StateChange>* out) const override {
@@ -120,15 +137,19 @@ class GroupedEvaluator : public RuleEvaluator {
         out->push_back(Row(*record, part));
       }
     }
+    for (size_t page = 0; page < evicted_.pages(); ++page) {
+      if (!evicted_.PageIsEmpty(page)) out->push_back(PageRow(page));
+    }
   }
 
   absl::Status RestoreRow(absl::string_view group,
                           absl::string_view blob) override {
-    if (group.empty() || group[0] < 0 || group[0] >= State::kParts) {
+    const int part = group.empty() ? -1 : static_cast<uint8_t>(group[0]);
+    if (part == kEvictedPart) return RestorePage(group.substr(1), blob);
+    if (part < 0 || part >= State::kParts) {
       return absl::DataLossError(
           absl::StrCat("state of rule ", rule().id.view(), ": unknown part"));
     }
-    const int part = group[0];
     group.remove_prefix(1);
     const uint64_t hash = StableHash(group);
     Record* record = table_.Find(group, hash);
@@ -162,6 +183,7 @@ class GroupedEvaluator : public RuleEvaluator {
       Append(record);
       OnRestored(record);
       Reschedule(record);
+      Settle(record);
     }
     while (table_.size() > max_groups_) Evict();
     UpdateStats();
@@ -181,7 +203,9 @@ class GroupedEvaluator : public RuleEvaluator {
       : RuleEvaluator(context, rule),
         ttl_ms_(ttl_ms),
         pins_(pins),
-        max_groups_(std::max<size_t>(1, this->rule().max_groups)) {}
+        max_groups_(std::max<size_t>(1, this->rule().max_groups)),
+        max_bytes_(std::max(kLeastBytes, max_groups_ * kBytesPerGroup)),
+        evicted_(max_groups_) {}
 
   virtual void OnInput(const Input& input, const GroupName& group) = 0;
   virtual EventTime NextDue(const Record& record) const {
@@ -203,13 +227,19 @@ class GroupedEvaluator : public RuleEvaluator {
   // dropped first: so it does not matter when Expire was called last.
   Record* Get(const GroupName& group, EventTime now) {
     Expire(now - 1);
+    // What was changed before counts now, so that it does not matter when it
+    // was counted.
+    SettleChanged();
+    while (bytes_ > max_bytes_ && table_.size() > 1) Evict();
     Record* record = table_.Find(group.key, group.hash);
-    if (record != nullptr) return record;
-    while (table_.size() >= max_groups_) Evict();
-    record = table_.Insert(group.key, group.hash);
-    record->touch_ms = now;
-    Append(record);
-    UpdateStats();
+    if (record == nullptr) {
+      while (table_.size() >= max_groups_) Evict();
+      record = table_.Insert(group.key, group.hash);
+      record->touch_ms = now;
+      if (evicted_.Contains(group.hash)) record->uses = 1;
+      Append(record);
+      UpdateStats();
+    }
     return record;
   }
   // True the first time in an event: one that several inputs of the rule take
@@ -224,7 +254,8 @@ class GroupedEvaluator : public RuleEvaluator {
   void Touch(Record* record, EventTime now) {
     record->touch_ms = std::max(record->touch_ms, now);
     record->touch_sequence = ++touch_sequence_;
-    if (!table_.IsLast(record)) {
+    ++record->uses;
+    if (!table_.IsLast(record) || record->list != ListOf(*record)) {
       table_.Unlink(record);
       Append(record);
     }
@@ -233,6 +264,7 @@ class GroupedEvaluator : public RuleEvaluator {
   void MarkDirty(Record* record, int part = 0) {
     if (record->dirty == 0) dirty_.push_back(record->slot);
     record->dirty |= 1 << part;
+    unsettled_.push_back(record->slot);
   }
   // To be called whenever NextDue may have become earlier.
   void Reschedule(Record* record) {
@@ -248,18 +280,13 @@ class GroupedEvaluator : public RuleEvaluator {
   void Start(Record* record, const Firing& firing, F explain,
              std::vector<Evidence>* before = nullptr) {
     Open(record, firing, explain, before);
-    if (pins_) {
-      table_.Unlink(record);
-      Append(record);
-    }
-    // Its new place in the order of use must be the one that is saved.
+    // It goes to another list, and its place there must be the one that is
+    // saved.
     Touch(record, firing.time_ms);
   }
   // Ends the open episode at `now`; the group then counts as used.
   void End(Record* record, EventTime now) {
     Close(record);
-    table_.Unlink(record);
-    Append(record);
     Touch(record, now);
   }
 
@@ -281,21 +308,48 @@ class GroupedEvaluator : public RuleEvaluator {
  private:
   using Table = GroupTable<Record>;
 
+  // A table too small for this is not worth a bound.
+  static constexpr size_t kLeastBytes = size_t{16} << 20;
+
+  EventTime ExpiryOf(const Record& record) const {
+    return ttl_ms_ == kForever ? kMaxEventTime : record.touch_ms + ttl_ms_;
+  }
+
+  uint8_t ListOf(const Record& record) const {
+    return pins_ && record.episode != nullptr ? kPinnedList
+                                              : UseClass(record.uses);
+  }
+
   void Append(Record* record) {
-    const auto list =
-        pins_ && record->episode != nullptr ? Table::kPinned : Table::kIdle;
-    if (list == Table::kIdle && ttl_ms_ != kForever &&
-        table_.First(Table::kIdle) == nullptr) {
-      context().ExpiresAt(record->touch_ms + ttl_ms_);
+    const uint8_t list = ListOf(*record);
+    if (list != kPinnedList && ExpiryOf(*record) < next_expiry_) {
+      next_expiry_ = ExpiryOf(*record);
+      context().ExpiresAt(next_expiry_);
     }
     table_.Append(record, list);
   }
 
   void Evict() {
-    Record* victim = table_.First(Table::kIdle);
-    if (victim == nullptr) victim = table_.First(Table::kPinned);
+    const uint8_t list = ListToEvictFrom(table_.list_sizes(), max_groups_);
+    Record* victim = table_.First(list);
+    evicted_.Add(victim->hash);
     ++context().stats().evicted[rule_index()];
     Drop(victim);
+  }
+
+  // Counts the record's bytes as they are now.
+  void Settle(Record* record) {
+    size_t bytes = sizeof(Record) + record->state.HeapBytes();
+    if (record->episode != nullptr) bytes += record->episode->Bytes();
+    bytes = std::min<size_t>(bytes, UINT32_MAX);
+    bytes_ += bytes - record->bytes;
+    record->bytes = static_cast<uint32_t>(bytes);
+  }
+  void SettleChanged() {
+    for (uint32_t slot : unsettled_) {
+      if (Record* record = table_.At(slot); record->live) Settle(record);
+    }
+    unsettled_.clear();
   }
 
   // Removes a record that is in no list.
@@ -306,6 +360,7 @@ class GroupedEvaluator : public RuleEvaluator {
         erased_.push_back(RowGroup(*record, part));
       }
     }
+    bytes_ -= record->bytes;
     table_.Remove(record);
   }
 
@@ -321,6 +376,28 @@ class GroupedEvaluator : public RuleEvaluator {
     return group;
   }
 
+  StateChange PageRow(size_t page) const {
+    StateChange change;
+    change.owner = owner();
+    change.group.push_back(static_cast<char>(kEvictedPart));
+    Encoder(&change.group).Varint(page);
+    change.blob.push_back(static_cast<char>(kStateVersion));
+    const absl::string_view bytes = evicted_.page(page);
+    change.blob.append(bytes.data(), bytes.size());
+    return change;
+  }
+  absl::Status RestorePage(absl::string_view index, absl::string_view blob) {
+    Decoder decoder(index);
+    const uint64_t page = decoder.Varint();
+    if (!decoder.done() || blob.empty() ||
+        static_cast<uint8_t>(blob[0]) != kStateVersion ||
+        !evicted_.RestorePage(page, blob.substr(1))) {
+      return absl::DataLossError(absl::StrCat(
+          "state of rule ", rule().id.view(), ": a page cannot be read"));
+    }
+    return absl::OkStatus();
+  }
+
   StateChange Row(const Record& record, int part) const {
     StateChange change;
     change.owner = owner();
@@ -330,6 +407,7 @@ class GroupedEvaluator : public RuleEvaluator {
     if (part == 0) {
       encoder.Signed(record.touch_ms);
       encoder.Varint(record.touch_sequence);
+      encoder.Varint(record.uses);
       encoder.Bool(record.episode != nullptr);
       if (record.episode != nullptr) record.episode->Encode(&encoder);
       record.state.Encode(&encoder);
@@ -340,13 +418,13 @@ class GroupedEvaluator : public RuleEvaluator {
   }
 
   bool DecodeRow(Record* record, int part, absl::string_view blob) {
-    if (blob.empty() || static_cast<uint8_t>(blob[0]) != kStateVersion) {
-      return false;
-    }
+    const int version = blob.empty() ? 0 : static_cast<uint8_t>(blob[0]);
+    if (version < 1 || version > kStateVersion) return false;
     Decoder decoder(blob.substr(1));
     if (part == 0) {
       record->touch_ms = decoder.Signed();
       record->touch_sequence = decoder.Varint();
+      record->uses = version == 1 ? 1 : decoder.Varint();
       record->episode.reset();
       if (decoder.Bool()) {
         record->episode = std::make_unique<Episode>();
@@ -362,7 +440,12 @@ class GroupedEvaluator : public RuleEvaluator {
   const int64_t ttl_ms_;
   const bool pins_;
   const size_t max_groups_;
+  const size_t max_bytes_;
   Table table_;
+  EvictedGroups evicted_;
+  size_t bytes_ = 0;                       // of all records that are settled
+  std::vector<uint32_t> unsettled_;        // slots whose bytes may have changed
+  EventTime next_expiry_ = kMaxEventTime;  // no group is over before
   uint64_t touch_sequence_ = 0;
   std::vector<uint32_t> dirty_;      // slots
   std::vector<std::string> erased_;  // rows

@@ -18,6 +18,7 @@ struct NewTermState {
     learning.Reset();
     terms.Reset();
   }
+  size_t HeapBytes() const { return terms.HeapBytes(); }
   void Encode(Encoder* out) const {
     learning.Encode(out);
     terms.Encode(out);

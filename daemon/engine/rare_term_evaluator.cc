@@ -15,6 +15,7 @@ struct RareTermState {
     learning.Reset();
     counts.Reset();
   }
+  size_t HeapBytes() const { return counts.HeapBytes(); }
   void Encode(Encoder* out) const {
     learning.Encode(out);
     counts.Encode(out);

@@ -50,6 +50,10 @@ struct RateState {
     key.clear();
     samples.Reset();
   }
+  size_t HeapBytes() const {
+    return distinct.HeapBytes() + samples.HeapBytes() + peer.size() +
+           key.size();
+  }
   void Encode(Encoder* out) const {
     learning.Encode(out);
     out->Signed(bucket);
@@ -86,7 +90,9 @@ struct RateState {
 // A measure that can only grow within its bucket is judged upwards at every
 // event; everything else at the end of the bucket, by the watermark. Empty
 // buckets count as 0 from the group's first event on. With learn-from
-// unalerted no bucket in which an episode is open becomes a sample.
+// unalerted no bucket in which an episode is open, or waits for its `for`,
+// becomes a sample; an episode that lasts as long as the history ends, and the
+// group learns anew.
 class RateEvaluator : public BaselineEvaluator<RateState> {
  public:
   RateEvaluator(EngineContext* context, uint32_t rule)
@@ -158,6 +164,9 @@ class RateEvaluator : public BaselineEvaluator<RateState> {
     }
     if (record->episode != nullptr &&
         record->episode->hold_until_ms + rearm_after_ms_ <= due) {
+      // The buckets that it lasted are over before it is: none is a sample.
+      const int64_t next = Bucket(due + 1);
+      if (state.bucket < next) FinishBuckets(record, next, FindPeer(state));
       End(record, due);
     }
   }
@@ -218,9 +227,10 @@ class RateEvaluator : public BaselineEvaluator<RateState> {
   // Ends the current bucket and goes to `next`; what lies between is empty.
   void FinishBuckets(Record* record, int64_t next, Record* peer) {
     RateState& state = record->state;
-    const bool learns =
-        record->episode == nullptr || !baseline().learn_from_unalerted_only;
-    if (learns) {
+    // What waits for its `for` is suspected already.
+    const bool suspected =
+        record->episode != nullptr || state.out_since_ms != kMaxEventTime;
+    if (!suspected || !baseline().learn_from_unalerted_only) {
       Sample(record, state.bucket, MeasureOf(state));
       // An average of nothing is not 0.
       if (kind_ != Measure::Kind::kAvg) {
@@ -232,10 +242,25 @@ class RateEvaluator : public BaselineEvaluator<RateState> {
       if (peer != nullptr && peer != record && state.count > 0) {
         Sample(peer, state.bucket, MeasureOf(state));
         peer->state.learning.events += state.count;
+        MarkDirty(peer);
       }
     }
     state.bucket = next;
     state.ResetBucket();
+    AcceptOldLevel(record, next * bucket_ms_ - 1);
+  }
+
+  // A level that is out for as long as the whole history is what there is now.
+  void AcceptOldLevel(Record* record, EventTime now) {
+    if (record->episode == nullptr ||
+        now - record->episode->first_fire_ms < baseline().history_ms) {
+      return;
+    }
+    End(record, now);
+    record->state.samples.Reset();
+    record->state.out_since_ms = kMaxEventTime;
+    MarkDirty(record, 1);
+    Relearn(record, now + 1);
   }
 
   void Sample(Record* record, int64_t bucket, double x) {

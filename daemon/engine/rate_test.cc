@@ -103,6 +103,61 @@ TEST(RateTest, OneEpisodeLastsUntilABucketIsInsideAgain) {
   EXPECT_EQ(run.Alerts().size(), 2u);
 }
 
+// A burst before a silence was learned: its alert had ended by the next event.
+TEST(RateTest, ABurstIsNotLearnedHoweverLongTheSilenceAfterIt) {
+  Scenario run(R"(
+    timespan: 5m
+    condition: {field: score, gte: 4}
+    baseline: {history: 2h, min-history: 1h}
+)");
+  for (int i = 0; i < 12; ++i) run.See(i * 5 * kMinute, 10 + i % 3 * 2);
+  // Bursts, each followed by buckets as before: were they learned, they would
+  // soon be the median.
+  for (int i = 12; i < 48; i += 4) {
+    run.See(i * 5 * kMinute, 40);
+    run.Advance((i + 3) * 5 * kMinute);
+    run.See((i + 3) * 5 * kMinute, 12).Restart();
+  }
+  EXPECT_EQ(run.Alerts().size(), 9u);
+}
+
+// A measure that is out for less than `for` does not alert; neither may it move
+// the band, or repeated it would become normal.
+TEST(RateTest, WhatWaitsForItsForIsNotLearned) {
+  Scenario run(R"(
+    timespan: 5m
+    for: 15m
+    condition: {field: score, gte: 4}
+    baseline: {history: 2h, min-history: 1h}
+)");
+  for (int i = 0; i < 12; ++i) run.See(i * 5 * kMinute, 10 + i % 3 * 2);
+  for (int i = 12; i < 48; ++i) run.See(i * 5 * kMinute, i % 3 == 0 ? 12 : 60);
+  EXPECT_TRUE(run.Alerts().empty());
+  for (int i = 48; i < 52; ++i) run.See(i * 5 * kMinute, 60);
+  EXPECT_EQ(run.Alerts().size(), 1u);
+}
+
+// A level that lasts as long as the whole history is what there is now: the
+// alert ends and the group learns anew, or nothing would ever be seen above it.
+TEST(RateTest, ALevelAsOldAsTheHistoryIsLearnedAnew) {
+  Scenario run(R"(
+    timespan: 5m
+    condition: {field: score, gte: 4}
+    baseline: {history: 3h, min-history: 1h}
+)");
+  int i = 0;
+  for (; i < 12; ++i) run.See(i * 5 * kMinute, 10 + i % 3 * 2);
+  for (; i < 12 + 36 + 1; ++i) run.See(i * 5 * kMinute, 60 + i % 3 * 2);
+  run.Restart();
+  ASSERT_EQ(run.Alerts().size(), 1u);
+  EXPECT_TRUE(Closed(run.Alerts()[0]));
+  EXPECT_EQ(run.harness().engine().stats().learning.back(), 1);
+  for (; i < 12 + 36 + 20; ++i) run.See(i * 5 * kMinute, 60 + i % 3 * 2);
+  EXPECT_EQ(run.Alerts().size(), 1u) << "the new level is normal";
+  run.See(i * 5 * kMinute, 150);
+  EXPECT_EQ(run.Alerts().size(), 2u);
+}
+
 TEST(RateTest, LearnsBeforeItJudges) {
   Scenario run(kUp);
   for (int i = 0; i < 11; ++i) run.See(i * 5 * kMinute, 10);
@@ -332,12 +387,31 @@ TEST(SeasonalSamplesTest, SamplesOfASlotSpreadOverTheWholeHistory) {
   baseline.season = Baseline::Season::kHourOfWeek;
   const SampleShape shape(baseline, 5 * kMinute, "");
   EXPECT_EQ(shape.slots(), 168u);
-  EXPECT_EQ(shape.per_slot(), 12u);
-  EXPECT_EQ(shape.stride(), 4) << "48 buckets of an hour of the week";
+  EXPECT_EQ(shape.per_slot(), 10u);
+  EXPECT_EQ(shape.stride(), 5) << "48 buckets of an hour of the week";
   EXPECT_EQ(shape.SlotName(shape.SlotOf(kStart + kDay + 14 * kHour)),
             "Tue 14:00");
   const SampleShape tokyo(baseline, 5 * kMinute, "Asia/Tokyo");
   EXPECT_EQ(tokyo.SlotName(tokyo.SlotOf(kStart + 20 * kHour)), "Tue 05:00");
+}
+
+// Every seventh bucket of ten minutes is the same in every week.
+TEST(SeasonalSamplesTest, NoSlotStaysWithoutSamples) {
+  for (const int minutes : {1, 2, 5, 10, 15, 20, 30, 60}) {
+    for (const int days : {28, 30, 60, 90, 180}) {
+      Baseline baseline;
+      baseline.history_ms = days * kDay;
+      baseline.season = Baseline::Season::kHourOfWeek;
+      const int64_t bucket_ms = minutes * kMinute;
+      const SampleShape shape(baseline, bucket_ms, "");
+      std::vector<int> samples(shape.slots());
+      for (int64_t b = 0; b * bucket_ms < baseline.history_ms; ++b) {
+        if (b % shape.stride() == 0) ++samples[shape.SlotOf(b * bucket_ms)];
+      }
+      EXPECT_GT(*std::min_element(samples.begin(), samples.end()), 0)
+          << minutes << "m, " << days << "d";
+    }
+  }
 }
 
 TEST(SeasonalSamplesTest, TheNewestSamplesOfASlotAreKept) {

@@ -25,6 +25,7 @@ struct RatioState {
   EventTime first_ms = 0;  // of the newest run without an empty window
 
   void Reset() { *this = RatioState(); }
+  size_t HeapBytes() const { return 0; }
   void Encode(Encoder* out) const {
     out->Signed(bucket);
     out->Signed(first_ms);

@@ -40,6 +40,9 @@ class RecentSet {
     }
   }
 
+  size_t HeapBytes() const {
+    return size_ * (sizeof(Entry) + 2 * sizeof(uint32_t));
+  }
   void Encode(Encoder* out) const;
   // False when malformed or more than `limit` values.
   bool Decode(Decoder* in, size_t limit);

@@ -57,8 +57,13 @@ class RuleEvaluator : public Evaluator {
   template <typename F>
   void ForEachValue(const Input& input, F f) {
     const std::vector<FieldRef>& refs = rule_.value_refs[input.input];
-    if (refs.size() == 1 && refs[0].slot != kNoSlot &&
-        input.signal->event != nullptr) {
+    if (refs.size() == 1 && refs[0].slot == kNoSlot) {
+      // The same value has the same hash, whoever gives it.
+      const std::string text = FieldText(refs[0], *input.signal);
+      if (!text.empty()) f(StableHash(text), absl::string_view(text));
+      return;
+    }
+    if (refs.size() == 1 && input.signal->event != nullptr) {
       input.signal->event->at(refs[0].slot).AnyElement([&](const Value& value) {
         ScalarBuffer buffer;
         const absl::string_view text = ScalarText(value, buffer);

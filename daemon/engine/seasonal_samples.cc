@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "absl/strings/str_format.h"
 #include "daemon/core/time.h"
@@ -12,8 +13,10 @@ namespace {
 
 constexpr int64_t kHourMs = 3'600'000;
 constexpr int64_t kDayMs = 24 * kHourMs;
-// Of all slots together: 4 KB.
-constexpr size_t kSamples = 2016;
+// Of all slots together: 3.4 KB, ten for each hour of the week.
+constexpr size_t kSamples = 1680;
+// No row has more of them.
+constexpr size_t kMaxRow = 2016;
 // Without a season so many say enough, and are quickly sorted.
 constexpr size_t kMaxPerSlot = 1008;
 
@@ -71,6 +74,11 @@ SampleShape::SampleShape(const Baseline& baseline, int64_t bucket_ms,
   per_slot_ = static_cast<size_t>(std::clamp(std::ceil(buckets), 1.0, room));
   stride_ = static_cast<int64_t>(
       std::max(1.0, std::ceil(buckets / static_cast<double>(per_slot_))));
+  // A stride that divides the season would take the same buckets of every
+  // season, and leave some slots without any.
+  if (stride_ * bucket_ms > slot_ms && season_ms % bucket_ms == 0) {
+    while (std::gcd(stride_, season_ms / bucket_ms) != 1) ++stride_;
+  }
   if (!timezone.empty()) absl::LoadTimeZone(timezone, &zone_);
 }
 
@@ -126,26 +134,41 @@ double UnpackSample(uint16_t packed) {
   return (packed & 0x8000) != 0 ? -x : x;
 }
 
+size_t SeasonalSamples::Begin(size_t slot) const {
+  size_t begin = 0;
+  for (size_t i = 0; i < slot; ++i) begin += Held(i);
+  return begin;
+}
+
 void SeasonalSamples::Add(const SampleShape& shape, size_t slot, double x) {
-  if (samples_.empty()) {
-    samples_.assign(shape.slots() * shape.per_slot(), 0);
+  // Restored from rows of another shape: they say nothing here.
+  if (per_slot_ != shape.per_slot() || added_.size() != shape.slots()) {
+    Reset();
+    per_slot_ = shape.per_slot();
     added_.assign(shape.slots(), 0);
   }
-  samples_[slot * shape.per_slot() + added_[slot] % shape.per_slot()] =
-      PackSample(x);
+  const size_t at = Begin(slot) + added_[slot] % per_slot_;
+  if (added_[slot] < per_slot_) {
+    // Grows by little: most groups never have all samples.
+    if (samples_.size() == samples_.capacity()) {
+      samples_.reserve(samples_.size() +
+                       std::max<size_t>(8, samples_.size() / 8));
+    }
+    samples_.insert(samples_.begin() + static_cast<int64_t>(at), PackSample(x));
+  } else {
+    samples_[at] = PackSample(x);
+  }
   // Wraps around to a value with the same place in the ring.
-  if (++added_[slot] >= 2 * shape.per_slot()) {
-    added_[slot] -= static_cast<uint32_t>(shape.per_slot());
+  if (++added_[slot] >= 2 * per_slot_) {
+    added_[slot] = static_cast<uint16_t>(per_slot_);
   }
 }
 
-void SeasonalSamples::CollectSlot(const SampleShape& shape, size_t slot,
-                                  std::vector<double>* out) const {
-  if (samples_.empty()) return;
-  const size_t per_slot = shape.per_slot();
-  const size_t held = std::min<size_t>(added_[slot], per_slot);
-  for (size_t i = added_[slot] - held; i < added_[slot]; ++i) {
-    out->push_back(UnpackSample(samples_[slot * per_slot + i % per_slot]));
+void SeasonalSamples::CollectSlot(size_t slot, std::vector<double>* out) const {
+  if (slot >= added_.size()) return;
+  const size_t begin = Begin(slot);
+  for (size_t i = added_[slot] - Held(slot); i < added_[slot]; ++i) {
+    out->push_back(UnpackSample(samples_[begin + i % per_slot_]));
   }
 }
 
@@ -153,33 +176,30 @@ void SeasonalSamples::Collect(const SampleShape& shape, size_t slot,
                               size_t least, std::vector<double>* out,
                               std::string* name) const {
   out->clear();
-  CollectSlot(shape, slot, out);
+  CollectSlot(slot, out);
   *name = shape.SlotName(slot);
   if (out->size() >= least || shape.slots() == 1) return;
   if (shape.slots() > 24) {
     out->clear();
     for (size_t i = 0; i < shape.slots(); ++i) {
-      if (shape.SameHour(i, slot)) CollectSlot(shape, i, out);
+      if (shape.SameHour(i, slot)) CollectSlot(i, out);
     }
     *name = absl::StrFormat("%02d:00 on all days", slot % 24);
     if (out->size() >= least) return;
   }
   out->clear();
-  for (size_t i = 0; i < shape.slots(); ++i) CollectSlot(shape, i, out);
+  for (size_t i = 0; i < shape.slots(); ++i) CollectSlot(i, out);
   *name = "all hours";
 }
 
 void SeasonalSamples::Encode(Encoder* out) const {
   out->Varint(added_.size());
   if (added_.empty()) return;
-  const size_t per_slot = samples_.size() / added_.size();
-  out->Varint(per_slot);
+  out->Varint(per_slot_);
+  size_t next = 0;
   for (size_t slot = 0; slot < added_.size(); ++slot) {
     out->Varint(added_[slot]);
-    const size_t held = std::min<size_t>(added_[slot], per_slot);
-    for (size_t i = 0; i < held; ++i) {
-      out->Varint(samples_[slot * per_slot + i]);
-    }
+    for (size_t i = Held(slot); i > 0; --i) out->Varint(samples_[next++]);
   }
 }
 
@@ -187,18 +207,17 @@ bool SeasonalSamples::Decode(Decoder* in) {
   Reset();
   const uint64_t slots = in->Varint();
   if (slots == 0) return in->ok();
-  const uint64_t per_slot = in->Varint();
-  if (!in->ok() || slots > 168 || per_slot == 0 || per_slot > kSamples ||
-      slots * per_slot > kSamples) {
+  per_slot_ = in->Varint();
+  if (!in->ok() || slots > 168 || per_slot_ == 0 || per_slot_ > kMaxRow ||
+      slots * per_slot_ > kMaxRow) {
     return false;
   }
-  samples_.assign(slots * per_slot, 0);
-  added_.assign(slots, 0);
   for (size_t slot = 0; slot < slots && in->ok(); ++slot) {
-    added_[slot] = static_cast<uint32_t>(in->Varint());
-    const size_t held = std::min<size_t>(added_[slot], per_slot);
-    for (size_t i = 0; i < held; ++i) {
-      samples_[slot * per_slot + i] = static_cast<uint16_t>(in->Varint());
+    const uint64_t added = in->Varint();
+    if (added >= 2 * per_slot_) return false;
+    added_.push_back(static_cast<uint16_t>(added));
+    for (size_t i = Held(slot); i > 0; --i) {
+      samples_.push_back(static_cast<uint16_t>(in->Varint()));
     }
   }
   return in->ok();

@@ -1,6 +1,7 @@
 #ifndef DAEMON_ENGINE_SEASONAL_SAMPLES_H_
 #define DAEMON_ENGINE_SEASONAL_SAMPLES_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -42,8 +43,9 @@ class SampleShape {
 };
 
 // SeasonalSamples keeps what a measure was in earlier time buckets, apart by
-// slot of the season: about 2,000 samples of two bytes in all. A sample is
-// exact for whole numbers up to 1024, and to 0.1 % beyond. Thread-compatible.
+// slot of the season: at most some 1,700 samples of two bytes in all, and room
+// for no more than there are. A sample is exact for whole numbers up to 1024,
+// and to 0.1 % beyond. Thread-compatible.
 class SeasonalSamples {
  public:
   void Add(const SampleShape& shape, size_t slot, double x);
@@ -56,17 +58,28 @@ class SeasonalSamples {
 
   void Reset() {
     std::vector<uint16_t>().swap(samples_);
-    std::vector<uint32_t>().swap(added_);
+    std::vector<uint16_t>().swap(added_);
+  }
+  size_t HeapBytes() const {
+    return samples_.size() * sizeof(uint16_t) +
+           added_.size() * sizeof(uint16_t);
   }
   void Encode(Encoder* out) const;
   bool Decode(Decoder* in);
 
  private:
-  void CollectSlot(const SampleShape& shape, size_t slot,
-                   std::vector<double>* out) const;
+  size_t Held(size_t slot) const {
+    return std::min<size_t>(added_[slot], per_slot_);
+  }
+  // Where the samples of the slot begin.
+  size_t Begin(size_t slot) const;
+  void CollectSlot(size_t slot, std::vector<double>* out) const;
 
-  std::vector<uint16_t> samples_;  // slots * per_slot, or empty
-  std::vector<uint32_t> added_;    // per slot, ever
+  // Slot by slot; the samples of each as a ring once it is full.
+  std::vector<uint16_t> samples_;
+  // Per slot, ever, but never more than twice its room; empty before the first.
+  std::vector<uint16_t> added_;
+  size_t per_slot_ = 0;  // of the shape that they were added with
 };
 
 // A number in two bytes: sign, six bits of exponent, nine of mantissa.

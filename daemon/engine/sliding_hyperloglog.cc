@@ -5,7 +5,14 @@
 
 namespace keywatch {
 
+void SlidingHyperLogLog::FreeNode(uint32_t i) {
+  nodes_[i].next = free_;
+  free_ = i;
+  --live_;
+}
+
 uint32_t SlidingHyperLogLog::NewNode() {
+  ++live_;
   if (free_ != kNone) {
     const uint32_t i = free_;
     free_ = nodes_[i].next;
@@ -25,8 +32,7 @@ bool SlidingHyperLogLog::See(uint64_t hash, EventTime time) {
   uint32_t i = heads_[index];
   while (i != kNone && nodes_[i].rank <= rank) {
     const uint32_t next = nodes_[i].next;
-    nodes_[i].next = free_;
-    free_ = i;
+    FreeNode(i);
     i = next;
   }
   // The greater ones stay while they are inside the window; they are the
@@ -37,8 +43,7 @@ bool SlidingHyperLogLog::See(uint64_t hash, EventTime time) {
     if (next != kNone && nodes_[next].time < time - window_ms_) {
       for (uint32_t old = next; old != kNone;) {
         const uint32_t after = nodes_[old].next;
-        nodes_[old].next = free_;
-        free_ = old;
+        FreeNode(old);
         old = after;
       }
       nodes_[last].next = kNone;
@@ -47,8 +52,7 @@ bool SlidingHyperLogLog::See(uint64_t hash, EventTime time) {
     last = next;
   }
   if (grew && i != kNone) {
-    nodes_[i].next = free_;
-    free_ = i;
+    FreeNode(i);
     i = kNone;
   }
   const uint32_t node = NewNode();
@@ -96,6 +100,7 @@ void SlidingHyperLogLog::Encode(Encoder* out) const {
 bool SlidingHyperLogLog::Decode(Decoder* in) {
   newest_ = in->Signed();
   nodes_.clear();
+  live_ = 0;
   free_ = kNone;
   for (uint32_t& head : heads_) {
     head = kNone;

@@ -33,6 +33,9 @@ class SlidingHyperLogLog {
   // Nothing was seen in the window that ends at `now`.
   bool Empty(EventTime now) const { return newest_ < now - window_ms_; }
 
+  size_t HeapBytes() const {
+    return sizeof(*this) + kRegisters * sizeof(uint32_t) + live_ * sizeof(Node);
+  }
   void Encode(Encoder* out) const;
   bool Decode(Decoder* in);
 
@@ -47,12 +50,14 @@ class SlidingHyperLogLog {
   };
 
   uint32_t NewNode();
+  void FreeNode(uint32_t i);
 
   const int64_t window_ms_;
   EventTime newest_ = kMinEventTime;
   std::vector<uint32_t> heads_;
   std::vector<Node> nodes_;
   uint32_t free_ = kNone;
+  uint32_t live_ = 0;  // nodes in use
 };
 
 }  // namespace keywatch

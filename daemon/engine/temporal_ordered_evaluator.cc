@@ -32,6 +32,13 @@ struct TemporalOrderedState {
     }
     times.Reset();
   }
+  size_t HeapBytes() const {
+    size_t bytes = times.HeapBytes();
+    for (const Stage& stage : stages) {
+      bytes += sizeof(stage) + stage.events.size();
+    }
+    return bytes;
+  }
   void Encode(Encoder* out) const {
     out->Varint(stages.size());
     for (const Stage& stage : stages) {

@@ -36,6 +36,11 @@ struct TemporalState {
     times.Reset();
     first_event.clear();
   }
+  size_t HeapBytes() const {
+    size_t bytes = times.HeapBytes() + first_event.size();
+    for (const Last& last : inputs) bytes += sizeof(last) + last.event.size();
+    return bytes;
+  }
   void Encode(Encoder* out) const {
     out->Varint(inputs.size());
     for (const Last& last : inputs) {

@@ -31,6 +31,7 @@ class TermCounts {
   size_t size() const { return terms_.size(); }
 
   void Reset();
+  size_t HeapBytes() const { return terms_.size() * sizeof(Term); }
   void Encode(Encoder* out) const;
   bool Decode(Decoder* in);
 

@@ -41,6 +41,7 @@ class TimeRing {
   // Empties the ring; memory beyond a small ring's is given back.
   void Reset();
 
+  size_t HeapBytes() const { return size_ * sizeof(EventTime); }
   void Encode(Encoder* out) const;
   // False when malformed or longer than `limit`.
   bool Decode(Decoder* in, size_t limit);

@@ -47,6 +47,7 @@ struct TravelState {
     learning.Reset();
     places.Reset();
   }
+  size_t HeapBytes() const { return places.HeapBytes(); }
   void Encode(Encoder* out) const {
     learning.Encode(out);
     out->Double(last.latitude);

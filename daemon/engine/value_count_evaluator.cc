@@ -24,6 +24,7 @@ struct ValueCountState {
     values.Reset();
     times.Reset();
   }
+  size_t HeapBytes() const { return values.HeapBytes() + times.HeapBytes(); }
   void Encode(Encoder* out) const {
     values.Encode(out);
     times.Encode(out);

@@ -19,6 +19,7 @@ struct ValueStatisticState {
     values.Reset();
     holds = false;
   }
+  size_t HeapBytes() const { return values.HeapBytes(); }
   void Encode(Encoder* out) const {
     values.Encode(out);
     out->Bool(holds);

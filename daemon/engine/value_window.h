@@ -36,6 +36,7 @@ class ValueWindow {
   // when every number was pushed `sorted`.
   double Percentile(double percent) const;
 
+  size_t HeapBytes() const { return size_ * (sizeof(Entry) + sizeof(double)); }
   void Encode(Encoder* out) const;
   bool Decode(Decoder* in);
 

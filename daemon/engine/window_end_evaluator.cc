@@ -30,6 +30,10 @@ struct WindowEndState {
     key.clear();
     first_event.clear();
   }
+  size_t HeapBytes() const {
+    return values.HeapBytes() + last_id.size() + key.size() +
+           first_event.size();
+  }
   void Encode(Encoder* out) const {
     out->Bool(open);
     if (!open) return;
