@@ -56,9 +56,10 @@ struct EngineStats {
 // a new episode. Conditions that few events can satisfy (`lt`, `eq`, ranges,
 // `not`) are judged at the end of their window: see supports.h.
 //
-// Memory. A rule holds at most `max_groups` groups: a new one drops the least
-// recently used, those without an open episode first (EngineStats::evicted).
-// Groups whose window has passed are dropped and their rows erased.
+// Memory. A rule holds at most `max_groups` groups of 4 KB on average: beyond
+// that the least used go, so that a flood of new keys pushes out nothing but
+// itself (eviction.h, EngineStats::evicted). Groups whose window has passed are
+// dropped and their rows erased.
 class Engine {
  public:
   // Every rule must be one that EngineSupports (supports.h) accepts.

@@ -288,9 +288,9 @@ TEST(EngineTest, TheLastOfTwoRowsOfAGroupWins) {
   EXPECT_TRUE(restored->HasOpened());
 }
 
-// The least recently used group goes, one with an open episode last, and what
-// is dropped is counted.
-TEST(EngineTest, TheCapDropsTheLeastRecentlyUsedGroup) {
+// A group that was used once goes before one that was used twice or that came
+// back, one with an open episode goes last, and what is dropped is counted.
+TEST(EngineTest, TheCapDropsTheLeastUsedGroup) {
   auto compiled = CompileOrDie(kBurst);
   auto rules = WithCap(compiled, 3);
   TestLog log(compiled);
@@ -298,30 +298,31 @@ TEST(EngineTest, TheCapDropsTheLeastRecentlyUsedGroup) {
   auto see = [&](int at, const char* key) {
     harness.Observe(log.Add(kStart + at * kSecond, Denied(key)));
   };
-  // mk_A has an alert; mk_B is used again before the flood.
-  for (int i = 0; i < 3; ++i) see(i, "mk_A");
+  for (int i = 0; i < 3; ++i) see(i, "mk_A");  // has an alert
   see(3, "mk_B");
   see(4, "mk_C");
   see(5, "mk_B");
   see(6, "mk_D");  // mk_C goes
   harness.Restart();
-  see(7, "mk_C");  // mk_B goes
+  see(7, "mk_C");  // mk_D goes: mk_B was used twice
   see(8, "mk_A");
   EXPECT_EQ(harness.AlertsOf("burst")[0].count, 4);
-  see(9, "mk_D");
+  see(9, "mk_D");  // mk_B goes: mk_C was used after it
   see(10, "mk_D");
+  see(11, "mk_D");
   EXPECT_EQ(harness.AlertsOf("burst").size(), 2u);
-  see(11, "mk_E");
-  see(12, "mk_F");
+  see(12, "mk_E");  // mk_C goes
+  see(13, "mk_F");  // mk_E goes
   // Of groups with open episodes the oldest goes, and its episode ends.
-  for (int i = 13; i < 15; ++i) see(i, "mk_F");
+  for (int i = 14; i < 16; ++i) see(i, "mk_F");
   EXPECT_EQ(harness.AlertsOf("burst").size(), 3u);
-  see(15, "mk_G");
+  see(16, "mk_G");
   const auto alerts = harness.AlertsOf("burst");
   EXPECT_EQ(alerts[0].kind, Detection::Kind::kClose);
   EXPECT_NE(alerts[1].kind, Detection::Kind::kClose);
   EXPECT_EQ(harness.engine().stats().groups[1], 3);
-  EXPECT_EQ(harness.rows().size(), 3u);
+  EXPECT_EQ(harness.engine().stats().evicted[1], 5);
+  EXPECT_EQ(harness.rows().size(), 4u) << "three groups, and who was dropped";
 }
 
 TEST(EngineTest, DetectionsComeInOrderOfFireThenRuleThenGroup) {

@@ -115,7 +115,7 @@ TEST(RateTest, ABurstIsNotLearnedHoweverLongTheSilenceAfterIt) {
   // soon be the median.
   for (int i = 12; i < 48; i += 4) {
     run.See(i * 5 * kMinute, 40);
-    run.Advance((i + 3) * 5 * kMinute);
+    run.Advance((i + 3) * 5 * kMinute - 1);
     run.See((i + 3) * 5 * kMinute, 12).Restart();
   }
   EXPECT_EQ(run.Alerts().size(), 9u);
@@ -147,7 +147,7 @@ TEST(RateTest, ALevelAsOldAsTheHistoryIsLearnedAnew) {
 )");
   int i = 0;
   for (; i < 12; ++i) run.See(i * 5 * kMinute, 10 + i % 3 * 2);
-  for (; i < 12 + 36 + 1; ++i) run.See(i * 5 * kMinute, 60 + i % 3 * 2);
+  for (; i < 12 + 36 + 2; ++i) run.See(i * 5 * kMinute, 60 + i % 3 * 2);
   run.Restart();
   ASSERT_EQ(run.Alerts().size(), 1u);
   EXPECT_TRUE(Closed(run.Alerts()[0]));

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "daemon/core/time.h"
 
@@ -179,6 +180,12 @@ void SeasonalSamples::Collect(const SampleShape& shape, size_t slot,
   CollectSlot(slot, out);
   *name = shape.SlotName(slot);
   if (out->size() >= least || shape.slots() == 1) return;
+  CollectSlot((slot + shape.slots() - 1) % shape.slots(), out);
+  CollectSlot((slot + 1) % shape.slots(), out);
+  if (out->size() >= least) {
+    absl::StrAppend(name, " +- 1h");
+    return;
+  }
   if (shape.slots() > 24) {
     out->clear();
     for (size_t i = 0; i < shape.slots(); ++i) {

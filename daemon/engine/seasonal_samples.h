@@ -51,7 +51,8 @@ class SeasonalSamples {
   void Add(const SampleShape& shape, size_t slot, double x);
 
   // The samples by which a time in `slot` is judged: the slot's own, or, when
-  // they are fewer than `least`, those of the same hour on all days, or all.
+  // they are fewer than `least`, with those of the hours beside it, or those
+  // of the same hour on all days, or all.
   // Oldest first within a slot. `name` says which, as "median for Tue 14:00".
   void Collect(const SampleShape& shape, size_t slot, size_t least,
                std::vector<double>* out, std::string* name) const;
