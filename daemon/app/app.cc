@@ -7,6 +7,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/app/enrichment.h"
 #include "daemon/app/installation.h"
 #include "daemon/app/lifecycle_source.h"
 #include "daemon/app/loading.h"
@@ -89,13 +90,9 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(Config config, Options options,
   app->seen_seed_ = installation->seen_seed;
   app->redactor_ = std::make_unique<Redactor>(std::move(installation->pepper));
 
-  if (!settings.enrichment.city_database.empty() ||
-      !settings.enrichment.asn_database.empty()) {
-    absl::StatusOr<std::unique_ptr<Enricher>> enricher = NewGeoEnricher(
-        settings.enrichment.city_database, settings.enrichment.asn_database);
-    if (!enricher.ok()) return Annotate(enricher.status(), "enrichment");
-    app->enricher_ = *std::move(enricher);
-  }
+  absl::StatusOr<std::unique_ptr<Enricher>> enricher = NewEnricher(settings);
+  if (!enricher.ok()) return Annotate(enricher.status(), "enrichment");
+  app->enricher_ = *std::move(enricher);
 
   Metrics::Build build;
   build.version = app->options_.version;

@@ -105,7 +105,7 @@ class App : public StatusProvider {
   std::unique_ptr<Store> store_;
   std::unique_ptr<Redactor> redactor_;
   uint64_t seen_seed_ = 0;
-  std::unique_ptr<Enricher> enricher_;  // null without databases
+  std::unique_ptr<Enricher> enricher_;  // null when there is nothing to know
   std::unique_ptr<HttpClient> http_client_;
   std::unique_ptr<Responder> responder_;
   std::unique_ptr<Roller> roller_;

@@ -19,7 +19,7 @@ constexpr size_t kPadding = 64;
 constexpr char kFormat[] = R"(
 name: keywatch_lifecycle
 description: Key-lifecycle actions that Keywatch records itself.
-logsource: {product: keywatch, service: lifecycle}
+logsource: {product: keywatch, category: key_lifecycle, service: lifecycle}
 framing: lines
 time: {field: '@timestamp', format: rfc3339}
 id: event.id

@@ -15,6 +15,9 @@
 namespace keywatch {
 namespace {
 
+// The category of logs that tell what was done to keys, not with them.
+constexpr absl::string_view kKeyLifecycle = "key_lifecycle";
+
 FileSourceOptions FileOptions(const SourceConfig& config,
                               const Framing& framing) {
   FileSourceOptions options;
@@ -169,6 +172,7 @@ absl::StatusOr<std::vector<RunnerSource>> MakeSources(
     out.spec.dedup_horizon = source.dedup_horizon;
     out.spec.seen_with = source.same_origin_as;
     out.spec.rereadable = source.type == SourceType::kFile;
+    out.spec.requests = out.format->logsource().category != kKeyLifecycle;
     out.idle_timeout = source.idle_timeout;
     out.max_silence = source.max_silence;
     out.limits.max_record_bytes = source.max_record_bytes;
@@ -199,6 +203,7 @@ absl::StatusOr<std::vector<RunnerSource>> MakeSources(
   RunnerSource lifecycle;
   lifecycle.format = LifecycleFormat();
   lifecycle.spec.id = SourceId(kLifecycleSource);
+  lifecycle.spec.requests = false;
   lifecycle.open = [store, clock]() -> std::unique_ptr<LogSource> {
     return std::make_unique<LifecycleSource>(store, clock);
   };

@@ -135,9 +135,7 @@ void Pipeline::TakeEvent(Source& source, const Event& event,
     // Everything up to the watermark comes first, whatever the page.
     Release();
     engine_->ObserveLate(event);
-    if (profiler_) profiler_->Observe(event);
-    if (options_.on_event) options_.on_event(event);
-    Processed(event);
+    Observed(event);
   } else if (!options_.only_matched || !event.matches.empty()) {
     buffer_.Push(&event, batch);
   }
@@ -201,7 +199,13 @@ void Pipeline::ReleaseAll(EventTime end) {
 
 void Pipeline::ObserveInOrder(const Event& event) {
   engine_->Observe(event);
-  if (profiler_) profiler_->Observe(event);
+  Observed(event);
+}
+
+void Pipeline::Observed(const Event& event) {
+  if (profiler_ && sources_[event.source].spec.requests) {
+    profiler_->Observe(event);
+  }
   if (options_.on_event) options_.on_event(event);
   Processed(event);
 }

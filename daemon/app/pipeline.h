@@ -33,6 +33,9 @@ struct PipelineSource {
   // Index of an earlier source that gives events of the same origin: an id
   // counts once over both. -1: none.
   int seen_with = -1;
+  // False when its events are what was done to keys, not with them: a key's
+  // profile counts requests.
+  bool requests = true;
 };
 
 // Pipeline is the stateful half of the data path, the same for live running,
@@ -156,6 +159,7 @@ class Pipeline {
                  const std::shared_ptr<EventBatch>& batch);
   void MoveWatermark();
   void ObserveInOrder(const Event& event);
+  void Observed(const Event& event);
   void Processed(const Event& event);
   void CollectCursors(CheckpointBatch* out);
   void CollectPending(CheckpointBatch* out);

@@ -12,8 +12,10 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "daemon/app/enrichment.h"
 #include "daemon/app/pipeline.h"
 #include "daemon/app/source_worker.h"
+#include "daemon/config/loader.h"
 #include "daemon/core/time.h"
 #include "daemon/ingest/format.h"
 #include "daemon/ingest/redactor.h"
@@ -87,10 +89,33 @@ class ProgressBar {
   absl::Time shown_ = absl::InfinitePast();
 };
 
+// What `--config` gives; false, with messages, when it is refused.
+bool LoadSettings(const ReplayOptions& options, Config* config,
+                  std::unique_ptr<Enricher>* enricher, std::ostream& err) {
+  if (options.config_file.empty()) return true;
+  ConfigOptions config_options;
+  config_options.formats = Format::ShippedNames();
+  config_options.files = ConfigOptions::Files::kIgnore;
+  LoadedConfig loaded = LoadConfig(options.config_file, config_options);
+  err << FormatIssues(loaded.issues);
+  if (!loaded.ok()) return false;
+  *config = std::move(loaded.config);
+  absl::StatusOr<std::unique_ptr<Enricher>> made = NewEnricher(*config);
+  if (!made.ok()) {
+    err << "keywatch replay: " << options.config_file
+        << ": enrichment: " << made.status().message() << "\n";
+    return false;
+  }
+  *enricher = *std::move(made);
+  return true;
+}
+
 // Rules without the refused ones; null when none is left or --strict says so.
 std::shared_ptr<const RuleSet> LoadRules(const ReplayOptions& options,
-                                         int* refused, std::ostream& err) {
+                                         const Config& config, int* refused,
+                                         std::ostream& err) {
   CompileOptions compile;
+  compile.lists = config.rules.lists;
   compile.ignore_logsource = options.ignore_logsource;
   CompileResult result = options.strict
                              ? CompileRules(options.rules, compile)
@@ -278,8 +303,12 @@ int RunReplay(const ReplayOptions& options, Clock* clock, std::ostream& out,
     err << "keywatch replay: needs --rules and at least one log\n";
     return 2;
   }
+  Config config;
+  std::unique_ptr<Enricher> enricher;
+  if (!LoadSettings(options, &config, &enricher, err)) return 3;
   int refused = 0;
-  std::shared_ptr<const RuleSet> rules = LoadRules(options, &refused, err);
+  std::shared_ptr<const RuleSet> rules =
+      LoadRules(options, config, &refused, err);
   if (rules == nullptr || (options.strict && refused > 0)) return 3;
   std::vector<std::unique_ptr<ReplaySource>> files;
   for (const std::string& path : options.logs) {
@@ -315,6 +344,7 @@ int RunReplay(const ReplayOptions& options, Clock* clock, std::ostream& out,
     worker.index = static_cast<uint32_t>(i);
     worker.id = SourceId(log.path);
     worker.overrides = overrides;
+    worker.enricher = enricher.get();
     PipelineSource spec;
     spec.id = worker.id;
     spec.allowed_lateness = options.lateness;

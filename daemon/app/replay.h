@@ -18,6 +18,9 @@ struct ReplayOptions {
   // A shipped format's name, a format file, or empty: what the first record
   // looks like.
   std::string format;
+  // The daemon's configuration, for what it declares of keys, its lists and its
+  // databases of places; "": none.
+  std::string config_file;
   std::string key_field;
   std::string time_field;
   std::string dedup_field;  // "none": take every record
@@ -34,7 +37,7 @@ struct ReplayOptions {
 // Writes one JSON line per alert episode (or per match) to `out`, in order of
 // first fire; messages and progress to `err`. Gives the exit code: 0 done,
 // also when alerts fired; 1 when a log could not be read; 2 for a wrong
-// option; 3 when rules or format were refused. `clock` measures the run time
+// option; 3 when rules, format or configuration were refused. `clock` measures the run time
 // only.
 int RunReplay(const ReplayOptions& options, Clock* clock, std::ostream& out,
               std::ostream& err);

@@ -64,6 +64,11 @@ void AddReplayCommand(CLI::App* parent, CommandContext* context) {
                    "given")
       ->type_name("NAME|FILE");
   command
+      ->add_option("--config", replay->config_file,
+                   "The daemon's configuration: what it declares of keys, its "
+                   "lists and databases")
+      ->type_name("FILE");
+  command
       ->add_option("--key", replay->key_field, "The field that names the key")
       ->type_name("FIELD");
   command

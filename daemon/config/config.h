@@ -9,8 +9,8 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "daemon/config/declared_key.h"
 #include "daemon/config/listen_address.h"
-#include "daemon/config/network.h"
 #include "daemon/core/ids.h"
 #include "daemon/respond/notifier_config.h"
 
@@ -110,17 +110,6 @@ struct EnrichmentConfig {
   // Databases in MaxMind's format; "": none.
   std::string city_database;
   std::string asn_database;
-};
-
-// What a key is meant for, as its owner declares it.
-struct DeclaredKey {
-  KeyId id;
-  std::string owner;
-  std::string purpose;
-  // Empty: from anywhere.
-  std::vector<Network> networks;
-  // As the provider names them; empty: not declared.
-  std::vector<std::string> permissions;
 };
 
 struct LimitsConfig {

@@ -33,8 +33,18 @@ std::array<uint8_t, 16> Masked(const Network& network, int prefix) {
 
 bool Network::Contains(absl::string_view ip) const {
   Network other;
-  return ParseAddress(ip, &other) && other.ipv6 == ipv6 &&
-         Masked(other, prefix) == address;
+  if (!ParseAddress(ip, &other)) return false;
+  // An IPv4 address as IPv6 sockets show it: ::ffff:203.0.113.9.
+  static constexpr std::array<uint8_t, 12> kMapped = {0, 0, 0, 0, 0,    0,
+                                                      0, 0, 0, 0, 0xff, 0xff};
+  if (other.ipv6 && !ipv6 &&
+      std::equal(kMapped.begin(), kMapped.end(), other.address.begin())) {
+    std::copy(other.address.begin() + 12, other.address.end(),
+              other.address.begin());
+    std::fill(other.address.begin() + 4, other.address.end(), uint8_t{0});
+    other.ipv6 = false;
+  }
+  return other.ipv6 == ipv6 && Masked(other, prefix) == address;
 }
 
 std::string Network::ToString() const {

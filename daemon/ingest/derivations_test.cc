@@ -172,5 +172,49 @@ TEST(StripeFieldsTest, PermissionIsFoundInOldAndNewMessages) {
   }
 }
 
+// Ids as Stripe's own documentation shows them, with their `created`.
+TEST(VerificationAge, IsThatOfTheId) {
+  const std::string sessions = "/v1/identity/verification_sessions/";
+  const std::string reports = "/v1/identity/verification_reports/";
+  EXPECT_EQ(VerificationAgeSeconds(sessions + "vs_1NuNAILkdIwHu7ixh7OtGMLw",
+                                   1695680526000),
+            0);
+  EXPECT_EQ(VerificationAgeSeconds(sessions + "vs_1NuN3kLkdIwHu7ixk5OvTq3b",
+                                   (1695680120 + 172800) * int64_t{1000}),
+            172800);
+  EXPECT_EQ(VerificationAgeSeconds(reports + "vr_1MwBlH2eZvKYlo2C91hOpFMf",
+                                   1681337021000),
+            10);
+  EXPECT_EQ(VerificationAgeSeconds(
+                sessions + "vs_1NuNAILkdIwHu7ixh7OtGMLw/redact", 1695680626999),
+            100);
+  // Clocks that differ a little make no negative age.
+  EXPECT_EQ(VerificationAgeSeconds(sessions + "vs_1NuNAILkdIwHu7ixh7OtGMLw",
+                                   1695680500000),
+            0);
+}
+
+TEST(VerificationAge, IsUnknownForIdsOfAnotherForm) {
+  const std::string sessions = "/v1/identity/verification_sessions/";
+  constexpr EventTime kNow = 1790000000000;
+  for (const char* path :
+       {"vs_1", "vs_123", "", "vs_NhaxYCqOE27AqaUTxbIZOnHw",
+        "vs_1NuNAILkdIwHu7ixh7OtGML", "vs_1NuNAILkdIwHu7ixh7OtGMLw9",
+        "vs_1NuNAI-kdIwHu7ixh7OtGMLw", "vr_1NuNAILkdIwHu7ixh7OtGMLw"}) {
+    EXPECT_EQ(VerificationAgeSeconds(sessions + path, kNow), absl::nullopt)
+        << path;
+  }
+  EXPECT_EQ(
+      VerificationAgeSeconds("/v1/charges/ch_1NuNAILkdIwHu7ixh7OtGMLw", kNow),
+      absl::nullopt);
+  // An id that would be of the future, or older than Identity, is no time.
+  EXPECT_EQ(
+      VerificationAgeSeconds(sessions + "vs_1zzzzzLkdIwHu7ixh7OtGMLw", kNow),
+      absl::nullopt);
+  EXPECT_EQ(
+      VerificationAgeSeconds(sessions + "vs_100000LkdIwHu7ixh7OtGMLw", kNow),
+      absl::nullopt);
+}
+
 }  // namespace
 }  // namespace keywatch

@@ -3,24 +3,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/ingest/cells.h"
 #include "daemon/ingest/operation.h"
 #include "daemon/ingest/stripe_fields.h"
 
 namespace keywatch {
 namespace {
-
-bool Has(const Value* cells, Slot cell) {
-  return cell != kNoSlot && !cells[cell].absent() &&
-         cells[cell].type() != Value::Type::kNull;
-}
-// A cell that somebody wants and the record did not fill.
-bool Misses(const Value* cells, Slot cell) {
-  return cell != kNoSlot && !Has(cells, cell);
-}
-absl::string_view Text(const Value* cells, Slot cell) {
-  return cell != kNoSlot && cells[cell].is_string() ? cells[cell].string_value()
-                                                    : absl::string_view();
-}
 
 Value ListOf(const std::vector<std::string>& texts, EventBatch* batch) {
   Value* list = batch->NewValues(texts.size());
@@ -57,7 +45,9 @@ void Deriver::Derive(EventTime time, EventBatch* batch, Value* cells) {
     if (!name.empty()) cells[d.permission] = Value::String(name);
   }
   if (d.body != kNoSlot) DeriveStripe(time, batch, cells);
-  if (enricher_ != nullptr) DerivePlace(batch, cells);
+  if (enricher_ == nullptr) return;
+  DerivePlace(batch, cells);
+  if (enricher_->declares_keys()) DeriveDeclared(time, batch, cells);
 }
 
 void Deriver::SplitUrl(Value* cells) {
@@ -72,7 +62,7 @@ void Deriver::SplitUrl(Value* cells) {
     url = path == absl::string_view::npos ? "/" : url.substr(path);
   }
   const size_t mark = url.find('?');
-  if (mark != absl::string_view::npos && !Has(cells, d.query)) {
+  if (mark != absl::string_view::npos && !HasCell(cells, d.query)) {
     cells[d.query] = Value::String(url.substr(mark + 1));
   }
   cells[d.path] = Value::String(url.substr(0, mark));
@@ -123,7 +113,7 @@ void Deriver::DeriveOutcome(Value* cells) {
   }
   // Logs that name errors instead of a status.
   if (Misses(cells, d.status)) {
-    const bool failed = Has(cells, d.error_code) &&
+    const bool failed = HasCell(cells, d.error_code) &&
                         !(cells[d.error_code].is_string() &&
                           cells[d.error_code].string_value().empty());
     cells[d.outcome] = Value::String(failed ? "failure" : "success");
@@ -152,6 +142,10 @@ void Deriver::DeriveStripe(EventTime time, EventBatch* batch, Value* cells) {
       }
     }
   }
+  if (Misses(cells, d.verification_age)) {
+    const absl::optional<int64_t> age = VerificationAgeSeconds(path, time);
+    if (age.has_value()) cells[d.verification_age] = Value::Int(*age);
+  }
   if (Misses(cells, d.link_ttl) && absl::StrContains(path, "/file_links")) {
     // A body that was logged as a map reads like a form.
     text_.assign(body.data(), body.size());
@@ -159,7 +153,7 @@ void Deriver::DeriveStripe(EventTime time, EventBatch* batch, Value* cells) {
     for (const auto& [name, cell] :
          {std::make_pair("&file=", d.body_file),
           std::make_pair("&expires_at=", d.body_expires_at)}) {
-      if (Has(cells, cell) && !cells[cell].is_list()) {
+      if (HasCell(cells, cell) && !cells[cell].is_list()) {
         absl::StrAppend(&text_, name, ScalarText(cells[cell], buffer));
       }
     }
@@ -188,7 +182,7 @@ void Deriver::DerivePlace(EventBatch* batch, Value* cells) {
     cells[d.country] = Value::String(batch->CopyText(place.country_iso_code));
   }
   if (place.latitude.has_value() && place.longitude.has_value() &&
-      !Has(cells, d.latitude) && !Has(cells, d.longitude)) {
+      !HasCell(cells, d.latitude) && !HasCell(cells, d.longitude)) {
     if (d.latitude != kNoSlot) {
       cells[d.latitude] = Value::Double(*place.latitude);
     }

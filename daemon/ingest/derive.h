@@ -34,6 +34,9 @@ class Deriver {
   void DeriveOutcome(Value* cells);
   void DeriveStripe(EventTime time, EventBatch* batch, Value* cells);
   void DerivePlace(EventBatch* batch, Value* cells);
+  // Gives the key its declared id, too; the kind is that of the log's name.
+  void DeriveDeclared(EventTime time, EventBatch* batch, Value* cells);
+  void DeriveDeclaredUse(const DeclaredKey& key, Value* cells);
 
   const EventPlan& plan_;
   const Enricher* const enricher_;

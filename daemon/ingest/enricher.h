@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "daemon/config/declared_key.h"
 
 namespace keywatch {
 
@@ -22,14 +24,22 @@ struct NetworkPlace {
   absl::optional<double> longitude;
 };
 
-// Enricher looks up the network and place of an address. Immutable and safe
-// from any thread.
+// Enricher knows what records do not say: the network and place of an address,
+// and what the owner of a key declared of it. Immutable and safe from any
+// thread.
 class Enricher {
  public:
   virtual ~Enricher() = default;
   // False when nothing is known of `ip` (IPv4 or IPv6 text), or it is no
   // address.
   virtual bool LookUp(absl::string_view ip, NetworkPlace* place) const = 0;
+  // What was declared of the key that a log names `key`, by its id or another
+  // of its names; null when nothing was.
+  virtual const DeclaredKey* Declared(absl::string_view /*key*/) const {
+    return nullptr;
+  }
+  // Whether anything was declared of any key.
+  virtual bool declares_keys() const { return false; }
 };
 
 // An enricher over databases in MaxMind's format: a city or country database
@@ -37,6 +47,11 @@ class Enricher {
 // INVALID_ARGUMENT when it is no such database.
 absl::StatusOr<std::unique_ptr<Enricher>> NewGeoEnricher(
     const std::string& city_database, const std::string& asn_database);
+
+// `places` (may be null: none are known) and what is declared of keys. Of two
+// declarations of one name the first counts.
+std::unique_ptr<Enricher> NewKeyEnricher(std::unique_ptr<Enricher> places,
+                                         std::vector<DeclaredKey> keys);
 
 }  // namespace keywatch
 

@@ -95,6 +95,22 @@ void AddPattern(const FormatSpec::Field& field, Planner* planner,
 
 }  // namespace
 
+const std::vector<std::string>& DeclaredFieldNames() {
+  static const auto* const kNames = new std::vector<std::string>{
+      "api.key.declared",
+      "api.key.owner",
+      "api.key.purpose",
+      "api.key.job",
+      "api.key.canary",
+      "api.key.ip_restricted",
+      "api.key.in_active_hours",
+      "api.key.network_declared",
+      "api.key.operation_declared",
+      "api.key.permission_declared",
+  };
+  return *kNames;
+}
+
 EventPlan EventPlan::Make(const FormatSpec& spec, const FieldTable& fields,
                           const FormatOverrides& overrides) {
   EventPlan plan;
@@ -139,11 +155,13 @@ EventPlan EventPlan::Make(const FormatSpec& spec, const FieldTable& fields,
   if (spec.derive_stripe) {
     chooses({field::kMethod, field::kPath, field::kQuery, "stripe.expand",
              field::kSensitiveFields, "stripe.file_link.ttl_seconds",
-             "http.request.body.content"});
+             "stripe.verification.age_seconds", "http.request.body.content"});
   }
   chooses({field::kSourceIp, field::kSourceAsn, field::kSourceCountry,
            "source.as.organization.name", "source.geo.location.lat",
            "source.geo.location.lon"});
+  chosen.insert(chosen.end(), DeclaredFieldNames().begin(),
+                DeclaredFieldNames().end());
   for (const auto& [name, field] : given) chosen.push_back(name);
   const absl::flat_hash_set<std::string> normalised(chosen.begin(),
                                                     chosen.end());
@@ -210,6 +228,8 @@ EventPlan EventPlan::Make(const FormatSpec& spec, const FieldTable& fields,
     derived.expand = planner.Wanted("stripe.expand");
     derived.sensitive = planner.Wanted(field::kSensitiveFields);
     derived.link_ttl = planner.Wanted("stripe.file_link.ttl_seconds");
+    derived.verification_age =
+        planner.Wanted("stripe.verification.age_seconds");
     derived.body = input("http.request.body.content");
     derived.body_expires_at = planner.PathCell("http.request.body.expires_at");
     derived.body_file = planner.PathCell("http.request.body.file");
@@ -221,6 +241,29 @@ EventPlan EventPlan::Make(const FormatSpec& spec, const FieldTable& fields,
   derived.country = planner.Wanted(field::kSourceCountry);
   derived.latitude = planner.Wanted("source.geo.location.lat");
   derived.longitude = planner.Wanted("source.geo.location.lon");
+
+  EventPlan::Declared& declared = plan.declared;
+  declared.declared = planner.Wanted("api.key.declared");
+  declared.owner = planner.Wanted("api.key.owner");
+  declared.purpose = planner.Wanted("api.key.purpose");
+  declared.job = planner.Wanted("api.key.job");
+  declared.canary = planner.Wanted("api.key.canary");
+  declared.ip_restricted = planner.Wanted("api.key.ip_restricted");
+  declared.active = planner.Wanted("api.key.in_active_hours");
+  declared.network = planner.Wanted("api.key.network_declared");
+  declared.operation = planner.Wanted("api.key.operation_declared");
+  if (declared.operation != kNoSlot) {
+    declared.from_operation = input(field::kOperation);
+    if (spec.derive_operation) derived.operation = declared.from_operation;
+  }
+  declared.permission = planner.Wanted("api.key.permission_declared");
+  if (declared.permission != kNoSlot) {
+    declared.from_permission = input("error.permission");
+    if (spec.derive_permission) {
+      derived.error_message = input(field::kErrorMessage);
+      derived.permission = declared.from_permission;
+    }
+  }
 
   for (const std::string& path : time_paths) {
     plan.time.push_back(planner.PathCell(path));

@@ -42,10 +42,20 @@ struct EventPlan {
     Slot status = kNoSlot, error_code = kNoSlot, outcome = kNoSlot;
     Slot error_message = kNoSlot, permission = kNoSlot;
     Slot expand = kNoSlot, sensitive = kNoSlot, link_ttl = kNoSlot;
+    Slot verification_age = kNoSlot;
     Slot body = kNoSlot, body_expires_at = kNoSlot, body_file = kNoSlot,
          body_expand = kNoSlot;
     Slot source_ip = kNoSlot, as_number = kNoSlot, as_organization = kNoSlot,
          country = kNoSlot, latitude = kNoSlot, longitude = kNoSlot;
+  };
+
+  // The same of what is declared of the key.
+  struct Declared {
+    Slot declared = kNoSlot, owner = kNoSlot, purpose = kNoSlot;
+    Slot job = kNoSlot, canary = kNoSlot, ip_restricted = kNoSlot;
+    Slot active = kNoSlot, network = kNoSlot;
+    Slot operation = kNoSlot, from_operation = kNoSlot;
+    Slot permission = kNoSlot, from_permission = kNoSlot;
   };
 
   // `spec` and `rules` must outlive the plan.
@@ -63,9 +73,13 @@ struct EventPlan {
   std::vector<Pattern> patterns;
   std::vector<std::pair<uint32_t, Value>> constants;
   Derived derived;
+  Declared declared;
   Slot timestamp = kNoSlot;
   Slot event_id = kNoSlot;
 };
+
+// The fields that tell what is declared of a key (config/formats/README.md).
+const std::vector<std::string>& DeclaredFieldNames();
 
 }  // namespace keywatch
 

@@ -43,8 +43,10 @@ class YamlFormat : public Format {
     if (spec_->derive_permission) add({"error.permission"});
     if (spec_->derive_stripe) {
       add({"stripe.expand", field::kSensitiveFields,
-           "stripe.file_link.ttl_seconds"});
+           "stripe.file_link.ttl_seconds", "stripe.verification.age_seconds"});
     }
+    names.insert(names.end(), DeclaredFieldNames().begin(),
+                 DeclaredFieldNames().end());
     return names;
   }
 

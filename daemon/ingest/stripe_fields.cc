@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -150,6 +151,37 @@ absl::optional<int64_t> FileLinkTtlSeconds(absl::string_view method,
   ForEachParameter(body, take);
   if (!ttl.has_value() && creates && any) ttl = kNeverExpires;
   return ttl;
+}
+
+absl::optional<int64_t> VerificationAgeSeconds(absl::string_view path,
+                                               EventTime time) {
+  constexpr size_t kIdSize = 24;  // behind the prefix
+  constexpr size_t kTimeDigits = 5;
+  constexpr int64_t kBegin = 1342389380;     // what the digits count from
+  constexpr int64_t kEarliest = 1577836800;  // 2020: no Identity before
+  constexpr int64_t kClocksDiffer = 300;
+  absl::string_view id;
+  for (absl::string_view collection : {"/identity/verification_sessions/vs_",
+                                       "/identity/verification_reports/vr_"}) {
+    const size_t at = path.find(collection);
+    if (at == absl::string_view::npos) continue;
+    id = path.substr(at + collection.size());
+    id = id.substr(0, id.find('/'));
+  }
+  if (id.size() != kIdSize || id[0] != '1' ||
+      !std::all_of(id.begin(), id.end(), absl::ascii_isalnum)) {
+    return absl::nullopt;
+  }
+  int64_t created = 0;
+  for (char c : id.substr(1, kTimeDigits)) {
+    created = created * 62 + (absl::ascii_isdigit(c)   ? c - '0'
+                              : absl::ascii_isupper(c) ? c - 'A' + 10
+                                                       : c - 'a' + 36);
+  }
+  created += kBegin;
+  const int64_t age = time / 1000 - created;
+  if (created < kEarliest || age < -kClocksDiffer) return absl::nullopt;
+  return std::max<int64_t>(age, 0);
 }
 
 absl::string_view PermissionIn(absl::string_view message) {

@@ -39,6 +39,15 @@ absl::optional<int64_t> FileLinkTtlSeconds(absl::string_view method,
                                            absl::string_view body,
                                            EventTime time);
 
+// How many seconds before `time` the verification session or report that a
+// request's `path` names was created, as its id tells: "vs_1NuNAILk...", a digit
+// and five digits to the base 62 that count seconds. Stripe does not document
+// that; its own examples and every id seen hold to it. A session is created
+// before its verification is processed, a report when it is. nullopt for other
+// paths, and for ids of another form.
+absl::optional<int64_t> VerificationAgeSeconds(absl::string_view path,
+                                               EventTime time);
+
 // The permission that an error message says is missing: "product_write" of
 // "... Having the 'rak_product_write' permission would allow ..."; "" when it
 // names none.

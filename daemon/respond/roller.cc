@@ -189,17 +189,14 @@ absl::StatusOr<Roll> Roller::Confirm(const ConfirmRequest& request,
                                ": is it really the new one?"),
                   roll);
         }
-        LifecycleEvent event;
-        event.time_ms = now_ms;
-        event.action = "key_rolled";
-        event.key = roll->old_key;
-        event.new_key = roll->new_key;
-        event.roll = roll->id;
-        event.actor = request.actor;
-        change.lifecycle.push_back(event);
-        event.time_ms = expires_ms;
-        event.action = "key_expired";
-        change.lifecycle.push_back(event);
+        change.lifecycle.push_back(
+            LifecycleOf(*roll, "key_rolled", now_ms, request.actor));
+        // Rules judge what comes after it, so it comes when a success counts:
+        // the provider takes its time, and requests were on their way.
+        change.lifecycle.push_back(LifecycleOf(
+            *roll, "key_expired",
+            expires_ms + absl::ToInt64Milliseconds(config_.expiry_tolerance),
+            request.actor));
         change.made = true;
         change.action = "roll.confirm";
         change.actor = request.actor;
@@ -239,6 +236,11 @@ absl::StatusOr<Roll> Roller::CloseFollowUp(const RollId& id, int64_t follow_up,
     change.detail =
         absl::StrCat("follow-up ", follow_up, " closed: ", found->what);
     AddStep(now_ms, actor, change.detail, roll);
+    if (std::all_of(roll->follow_ups.begin(), roll->follow_ups.end(),
+                    [](const RollFollowUp& f) { return f.closed; })) {
+      change.lifecycle.push_back(
+          LifecycleOf(*roll, "key_follow_ups_closed", now_ms, actor));
+    }
     return change;
   });
 }
@@ -258,14 +260,8 @@ absl::StatusOr<Roll> Roller::Cancel(const RollId& id, absl::string_view actor,
       return NotAllowed(*roll, "there is nothing to cancel");
     }
     if (roll->state != RollState::kAwaitingOperator) {
-      LifecycleEvent event;
-      event.time_ms = now_ms;
-      event.action = "key_roll_cancelled";
-      event.key = roll->old_key;
-      event.new_key = roll->new_key;
-      event.roll = roll->id;
-      event.actor = std::string(actor);
-      change.lifecycle.push_back(std::move(event));
+      change.lifecycle.push_back(
+          LifecycleOf(*roll, "key_roll_cancelled", now_ms, actor));
     }
     roll->state = RollState::kCancelled;
     change.made = true;
@@ -280,6 +276,23 @@ absl::StatusOr<Roll> Roller::Cancel(const RollId& id, absl::string_view actor,
 std::vector<std::string> Roller::Instructions(const Roll& roll,
                                               absl::Time now) const {
   return RollInstructions(config_, roll, ToEventTime(now));
+}
+
+LifecycleEvent Roller::LifecycleOf(const Roll& roll, absl::string_view action,
+                                   EventTime time_ms, absl::string_view actor) {
+  LifecycleEvent event;
+  event.time_ms = time_ms;
+  event.action = std::string(action);
+  event.key = roll.old_key;
+  event.new_key = roll.new_key;
+  event.roll = roll.id;
+  event.actor = std::string(actor);
+  return event;
+}
+
+bool Roller::LeavesEndpoints(const Roll& roll) const {
+  const absl::StatusOr<KeyProfile> profile = store_->GetKey(roll.old_key);
+  return profile.ok() && !FollowUpsFrom(*profile).empty();
 }
 
 void Roller::AddFollowUps(Roll* roll) const {

@@ -84,7 +84,8 @@ class Roller {
   absl::StatusOr<Roll> Start(const StartRequest& request, absl::Time now);
 
   // Records that the operator has rolled the key, and writes the lifecycle
-  // events key_rolled (now) and key_expired (when the old key ends). Saying the
+  // events key_rolled (now) and key_expired (`expiry_tolerance` after the old key
+  // ends). Saying the
   // same again gives the roll as it is; saying something else is refused.
   absl::StatusOr<Roll> Confirm(const ConfirmRequest& request, absl::Time now);
 
@@ -139,7 +140,13 @@ class Roller {
                               const Mutation& mutation);
   absl::Status Advance(const RollId& id, EventTime now_ms);
   // Moves `roll` on by what is known. Raises the alert of a roll that fails.
-  absl::StatusOr<bool> MoveOn(EventTime now_ms, Roll* roll);
+  absl::StatusOr<bool> MoveOn(EventTime now_ms, Roll* roll,
+                              std::vector<LifecycleEvent>* lifecycle);
+  // What rules see of `roll`: `action` takes effect at `time_ms`.
+  static LifecycleEvent LifecycleOf(const Roll& roll, absl::string_view action,
+                                    EventTime time_ms, absl::string_view actor);
+  // Whether the old key made what outlives it: endpoints, destinations.
+  bool LeavesEndpoints(const Roll& roll) const;
   absl::StatusOr<RollSilence> SilenceOf(const Roll& roll) const;
   void AddFollowUps(Roll* roll) const;
 

@@ -138,9 +138,10 @@ TEST_F(RollerTest, GuidesFromStartToProof) {
   ASSERT_TRUE(confirmed.ok()) << confirmed.status();
   EXPECT_EQ(confirmed->state, RollState::kVerifying);
   EXPECT_EQ(confirmed->old_expires_ms, ToEventTime(now_));
-  EXPECT_EQ(Lifecycle(now_), "key_rolled mk_old, key_expired mk_old");
+  EXPECT_EQ(Lifecycle(now_), "key_rolled mk_old");
 
   now_ += absl::Minutes(1);
+  EXPECT_EQ(Lifecycle(now_), "key_rolled mk_old, key_expired mk_old");
   ASSERT_TRUE(Use(kNew, KeyUse::kSucceeded).ok());
   ASSERT_TRUE(Use(kOld, KeyUse::kRefused).ok());
   EXPECT_EQ(State(started.id), RollState::kVerifying);
@@ -182,7 +183,45 @@ TEST_F(RollerTest, AnOverlapEndsByTheClock) {
   now_ = expiry;
   ASSERT_TRUE(roller_->RunOnce(now_).ok());
   EXPECT_EQ(State(started.id), RollState::kVerifying);
+  now_ = expiry + config_.expiry_tolerance;
   EXPECT_EQ(Lifecycle(now_), "key_rolled mk_old, key_expired mk_old");
+}
+
+// Requests on their way at the expiry, and the seconds in which the provider
+// still takes the key, paged somebody at each orderly roll.
+TEST_F(RollerTest, RulesSeeTheExpiryOnlyWhenASuccessCountsAgainstTheRoll) {
+  config_.expiry_tolerance = absl::Seconds(90);
+  Make();
+  const absl::Time expiry = now_ + absl::Hours(1);
+  ASSERT_TRUE(Confirm(Start().id, expiry).ok());
+  EXPECT_EQ(Lifecycle(expiry + absl::Seconds(90) - absl::Milliseconds(1)),
+            "key_rolled mk_old");
+  EXPECT_EQ(Lifecycle(expiry + absl::Seconds(90)),
+            "key_rolled mk_old, key_expired mk_old");
+  const absl::StatusOr<std::vector<LifecycleEvent>> events =
+      store_->LifecycleAfter(0, ToEventTime(expiry + absl::Hours(1)), 100);
+  EXPECT_EQ(events->back().time_ms, ToEventTime(expiry + absl::Seconds(90)));
+}
+
+TEST_F(RollerTest, RulesSeeThatEndpointsAreLeftUntilTheFollowUpsAreClosed) {
+  KeyProfile profile;
+  profile.key = kOld;
+  profile.requests = 1;
+  profile.first_seen_ms = kSampleTime - 1000;
+  profile.last_seen_ms = kSampleTime - 1000;
+  profile.operations = {{"POST /v1/webhook_endpoints", 1, kSampleTime - 1000,
+                         kSampleTime - 1000}};
+  CommitProfile(profile);
+  Make();
+  const Roll started = Start();
+  ASSERT_TRUE(Confirm(started.id).ok());
+  EXPECT_EQ(Lifecycle(now_), "key_rolled mk_old, key_endpoints_left mk_old");
+  ASSERT_TRUE(roller_->CloseFollowUp(started.id, 1, "ada", now_).ok());
+  EXPECT_EQ(Lifecycle(now_), "key_rolled mk_old, key_endpoints_left mk_old");
+  CloseAll(started.id);
+  EXPECT_EQ(Lifecycle(now_),
+            "key_rolled mk_old, key_endpoints_left mk_old, "
+            "key_follow_ups_closed mk_old");
 }
 
 TEST_F(RollerTest, AnOldKeyThatOutlivesItsExpiryRaisesACriticalAlertOnce) {
@@ -467,8 +506,7 @@ TEST_F(RollerTest, CancellingSaysWhyAndToTheRules) {
   ASSERT_TRUE(Confirm(confirmed.id).ok());
   now_ += absl::Seconds(1);
   ASSERT_TRUE(roller_->Cancel(confirmed.id, "ada", "mistake", now_).ok());
-  EXPECT_EQ(Lifecycle(now_),
-            "key_rolled mk_old, key_expired mk_old, key_roll_cancelled mk_old");
+  EXPECT_EQ(Lifecycle(now_), "key_rolled mk_old, key_roll_cancelled mk_old");
   EXPECT_TRUE(roller_->WatchedKeys().empty());
 }
 

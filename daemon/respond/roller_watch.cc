@@ -28,7 +28,8 @@ absl::StatusOr<Roll> Roller::Mutate(const RollId& id, EventTime now_ms,
     absl::StatusOr<Change> change = mutation(&*roll);
     if (!change.ok()) return change.status();
     // The watch must know the expiry before evidence is judged by it.
-    const absl::StatusOr<bool> moved = MoveOn(now_ms, &*roll);
+    const absl::StatusOr<bool> moved =
+        MoveOn(now_ms, &*roll, &change->lifecycle);
     if (!moved.ok()) return moved.status();
     if (!change->made && !*moved) {
       Watching(*roll);
@@ -52,7 +53,8 @@ absl::StatusOr<Roll> Roller::Mutate(const RollId& id, EventTime now_ms,
   return aborted;
 }
 
-absl::StatusOr<bool> Roller::MoveOn(EventTime now_ms, Roll* roll) {
+absl::StatusOr<bool> Roller::MoveOn(EventTime now_ms, Roll* roll,
+                                    std::vector<LifecycleEvent>* lifecycle) {
   const RollEvidence evidence = EvidenceOf(roll->id);
   RollSilence silence;
   if (NeedsSilence(*roll)) {
@@ -70,6 +72,13 @@ absl::StatusOr<bool> Roller::MoveOn(EventTime now_ms, Roll* roll) {
       roll->state == RollState::kVerifying) {
     // The key may have created more since the roll began.
     AddFollowUps(roll);
+    const bool open =
+        std::any_of(roll->follow_ups.begin(), roll->follow_ups.end(),
+                    [](const RollFollowUp& f) { return !f.closed; });
+    if (open && LeavesEndpoints(*roll)) {
+      lifecycle->push_back(
+          LifecycleOf(*roll, "key_endpoints_left", now_ms, kDaemon));
+    }
   }
   if (roll->state == RollState::kFailed && before != RollState::kFailed) {
     // Before the roll says so: a crash in between raises the same alert again.

@@ -29,6 +29,7 @@ namespace keywatch {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr char kRules[] = R"(
 title: Denied
@@ -359,6 +360,14 @@ correlation:
     }
     return false;
   }));
+  // What was done to the key (rolled, expired) is no request made with it.
+  const absl::StatusOr<KeyProfile> profile =
+      app_->store()->GetKey(KeyId("rk_old"));
+  ASSERT_TRUE(profile.ok()) << profile.status();
+  EXPECT_EQ(profile->requests, 1);
+  for (const SeenValue& operation : profile->operations) {
+    EXPECT_THAT(operation.value, Not(HasSubstr("key_")));
+  }
 }
 
 }  // namespace
