@@ -482,8 +482,9 @@ TEST(DecodeTest, OneBadRecordOfAListLeavesTheOthers) {
 
 TEST(ShippedFormatTest, EachIsReadWithoutAnIssue) {
   EXPECT_THAT(Format::ShippedNames(),
-              ElementsAre("cloudtrail", "combined", "envoy_json", "json",
-                          "keywatch", "nginx_json", "stripe_cli"));
+              ElementsAre("cloudtrail", "combined", "envoy_api", "envoy_json",
+                          "json", "keywatch", "nginx_api", "nginx_json",
+                          "stripe_activity", "stripe_cli"));
   for (const std::string& name : Format::ShippedNames()) {
     const auto format = Format::Shipped(name);
     ASSERT_NE(format, nullptr) << name;
@@ -617,6 +618,53 @@ TEST(ShippedFormatTest, StripeCliIsRead) {
       R"({"method":"GET","url":"","status":200,"request_id":"req_2","created_at":1790000001,"error":null})");
   EXPECT_EQ(bench.Get("event.outcome"), "success");
   EXPECT_EQ(bench.Get("error.type"), "<absent>");
+}
+
+TEST(ShippedFormatTest, StripeActivityTellsWhatWasDoneToAKey) {
+  Bench bench("stripe_activity",
+              {"api.key.id", "event.action", "user.id", "http.request.id",
+               "api.key.replaced_by", "organization.id", "api.operation"});
+  const Event& event = bench.One(
+      R"({"id":"accact_1S","object":"v2.iam.activity_log","created":"2026-09-20T12:00:00.000Z",)"
+      R"("type":"api_key_updated","livemode":true,"context":"acct_123",)"
+      R"("actor":{"type":"user","user":{"email":"ops@example.com"}},"request":{"id":"req_abc"},)"
+      R"("details":{"type":"api_key","api_key":{"id":"mk_old","name":"identity-reader","new_key":"mk_new"}}})");
+  EXPECT_EQ(event.id, "accact_1S");
+  EXPECT_EQ(FormatTime(event.time_ms), "2026-09-20T12:00:00.000Z");
+  EXPECT_EQ(bench.Get("api.key.id"), "mk_old");
+  EXPECT_EQ(bench.Get("api.key.replaced_by"), "mk_new");
+  EXPECT_EQ(bench.Get("event.action"), "api_key_updated");
+  EXPECT_EQ(bench.Get("user.id"), "ops@example.com");
+  EXPECT_EQ(bench.Get("organization.id"), "acct_123");
+  // It is no request that was made with the key.
+  EXPECT_EQ(bench.Get("api.operation"), "<absent>");
+  EXPECT_EQ(Format::Shipped("stripe_activity")->logsource().category,
+            "key_lifecycle");
+}
+
+// The rules for any API saw no log of nginx and Envoy: all their formats spoke
+// of Stripe.
+TEST(ShippedFormatTest, ProxiesOfAnyApiHaveFormatsOfTheirOwn) {
+  for (const char* name : {"nginx_api", "envoy_api"}) {
+    const LogSourceSpec& source = Format::Shipped(name)->logsource();
+    EXPECT_EQ(source.category, "webserver") << name;
+    EXPECT_EQ(source.product, "") << name;
+  }
+  Bench nginx("nginx_api", {"api.key.id", "api.operation", "source.ip",
+                            "http.response.status_code"});
+  nginx.One(
+      R"({"msec":1790000000.5,"request_id":"r1","remote_addr":"192.0.2.1","method":"GET",)"
+      R"("path":"/invoices/4711","args":"","status":200,"key_id":"k1"})");
+  EXPECT_EQ(nginx.Get("api.key.id"), "k1");
+  EXPECT_EQ(nginx.Get("api.operation"), "GET /invoices/:id");
+  Bench envoy("envoy_api", {"api.key.id", "api.operation", "source.ip",
+                            "http.response.status_code"});
+  envoy.One(
+      R"({"start_time":"2026-08-03T14:00:00Z","request_id":"r1","method":"GET","path":"/invoices/4711?x=1",)"
+      R"("response_code":"403","downstream_remote_address":"192.0.2.1:4711","key_id":"k1"})");
+  EXPECT_EQ(envoy.Get("api.operation"), "GET /invoices/:id");
+  EXPECT_EQ(envoy.Get("source.ip"), "192.0.2.1");
+  EXPECT_EQ(envoy.Get("http.response.status_code"), "403");
 }
 
 constexpr char kTrail[] =
