@@ -51,10 +51,21 @@ PREFIX = {"payment_intents": "pi_", "customers": "cus_", "verification_sessions"
 LEAKED = "rk_identity_reader"
 THIEF_IP, THIEF_AS, THIEF_COUNTRY = "185.220.101.{}", 64666, "NL"
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+# Somebody verifies themselves every so many seconds.
+VERIFICATION_EVERY = 600
 
 
 def identifier(rnd, length):
     return "".join(rnd.choices(ALPHABET, k=length))
+
+
+def stripe_id(rnd, created):
+    """An id as Stripe makes them: it holds the second of its creation, and the account."""
+    second, digits = int(created) - 1342389380, ""
+    for _ in range(5):
+        digits = ALPHABET[second % 62] + digits
+        second //= 62
+    return "1" + digits + "LkdIwHu7ix" + identifier(rnd, 8)
 
 
 def stamp(seconds):
@@ -64,9 +75,14 @@ def stamp(seconds):
 
 class Shop:
     def __init__(self, seed):
+        self.seed = seed
         self.rnd = random.Random(seed)
-        self.sessions = ["vs_1P" + identifier(self.rnd, 14) for _ in range(400)]
-        self.reports = ["vr_1P" + identifier(self.rnd, 14) for _ in range(400)]
+
+    def verification(self, at, youngest, oldest):
+        """The id, without prefix, of a verification that is between so many seconds old at `at`."""
+        first, last = (int((at - age) // VERIFICATION_EVERY) for age in (oldest, youngest))
+        created = self.rnd.randint(first, last) * VERIFICATION_EVERY
+        return stripe_id(random.Random(self.seed * 1000003 + created), created)
 
     def line(self, at, key, kind, method, path, query="", status=200, ip="", asn=0, country="",
              agent="", error=None, body=None):
@@ -99,9 +115,10 @@ class Shop:
             body = "file=file_1P%s&expires_at=%d" % (identifier(rnd, 14), int(at) + 25)
         if ":id" in path:
             kind_of = path.split("/")[-2] if path.endswith(":id") else path.split("/")[-3]
-            ident = (rnd.choice(self.sessions) if kind_of == "verification_sessions" else
-                     rnd.choice(self.reports) if kind_of == "verification_reports" else
-                     PREFIX.get(kind_of, "ob_") + "1P" + identifier(rnd, 14))
+            prefix = PREFIX.get(kind_of, "ob_")
+            # Results are read when they come in, and once more the next day.
+            ident = prefix + (self.verification(at, VERIFICATION_EVERY, 1.5 * DAY)
+                              if prefix in ("vs_", "vr_") else "1P" + identifier(rnd, 14))
             path = path.replace(":id", ident)
         elif method == "GET":
             query = "limit=%d" % rnd.choice([10, 25, 100])
@@ -154,9 +171,10 @@ class Shop:
             at += 0.4 + rnd.random() * 0.3
             yield at, self.line(at, LEAKED, "restricted", "GET", "/v1/identity/verification_sessions",
                                 "limit=100" + after, 200, ip(), agent="python-requests/2.31.0", **thief)
-            after = "&starting_after=" + rnd.choice(self.sessions)
+            after = "&starting_after=vs_" + self.verification(at, DAY, 60 * DAY)
         # Then every result by its id, with the sensitive fields.
-        for session in rnd.sample(self.sessions, 60):
+        sessions = sorted({"vs_" + self.verification(at, DAY, 60 * DAY) for _ in range(60)})
+        for session in sessions:
             at += 0.15 + rnd.random() * 0.1
             yield at, self.line(at, LEAKED, "restricted", "GET", "/v1/identity/verification_sessions/" + session,
                                 "expand[]=verified_outputs.dob&expand[]=verified_outputs.id_number", 200, ip(),

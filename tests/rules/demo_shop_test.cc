@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "daemon/app/replay.h"
@@ -18,9 +19,12 @@
 namespace keywatch {
 namespace {
 
-// The alerts of a replay of `log`, in order of first fire.
-std::vector<nlohmann::json> Replay(const std::string& log) {
+// The alerts of a replay of `log`, in order of first fire; `config` is a
+// configuration's file, "" for none.
+std::vector<nlohmann::json> Replay(const std::string& log,
+                                   const std::string& config = "") {
   ReplayOptions options;
+  options.config_file = config;
   options.rules = {"rules"};
   options.logs = {log};
   options.format = "keywatch";
@@ -69,10 +73,11 @@ TEST(DemoShop, TwoWeeksOfEverydayTrafficRaiseNothing) {
 
 TEST(DemoShop, TheLeakRaisesItsAlertsInTheOrderOfTheAttack) {
   const std::vector<std::string> expected = {
-      "key_scanner_verification",  "key_new_network",
-      "key_permission_probing",    "key_probe_then_success",
-      "session_enumeration",       "session_bulk_read",
-      "file_link_expiry_over_30s", "bulk_image_links"};
+      "key_scanner_verification", "key_new_network",
+      "key_permission_probing",   "key_probe_then_success",
+      "session_enumeration",      "sensitive_read_older_than_48h",
+      "session_bulk_read",        "file_link_expiry_over_30s",
+      "bulk_image_links"};
   const auto alerts = Replay("tests/rules/leak.jsonl");
   EXPECT_EQ(Order(alerts, expected), expected) << Text(alerts);
 }
@@ -86,6 +91,43 @@ TEST(DemoShop, TheAlertsThatTheDemoWaitsForCome) {
   ASSERT_FALSE(expected.empty());
   const auto alerts = Replay("tests/rules/leak.jsonl");
   EXPECT_EQ(Order(alerts, expected), expected) << Text(alerts);
+}
+
+// What the shop declares of its keys.
+constexpr char kKeys[] = R"(
+sources: [{name: shop, type: file, paths: requests.log, format: keywatch}]
+keys:
+  - id: rk_identity_reader
+    networks: [203.0.113.0/24]
+    operations: ['GET /v1/identity/*/:id']
+    job: hourly
+  - {id: sk_backoffice, networks: [198.51.100.0/24, 192.0.2.0/24]}
+)";
+
+TEST(DemoShop, DeclarationsReachTheRulesInAReplay) {
+  const std::string config = absl::StrCat(testing::TempDir(), "/shop.yaml");
+  std::ofstream(config) << kKeys;
+  const auto everyday = Replay("tests/rules/everyday.jsonl", config);
+  EXPECT_TRUE(everyday.empty()) << Text(everyday);
+  const auto alerts = Replay("tests/rules/leak.jsonl", config);
+  const std::vector<std::string> expected = {"key_outside_declared_networks",
+                                             "key_undeclared_operation"};
+  EXPECT_EQ(Order(alerts, expected), expected) << Text(alerts);
+}
+
+TEST(DemoShop, AConfigurationThatIsRefusedEndsTheReplay) {
+  const std::string config = absl::StrCat(testing::TempDir(), "/broken.yaml");
+  std::ofstream(config) << kKeys << "  - {id: rk_a, networks: [10.0.0.1/8]}\n";
+  ReplayOptions options;
+  options.rules = {"rules"};
+  options.logs = {"tests/rules/everyday.jsonl"};
+  options.config_file = config;
+  FakeClock clock(absl::UnixEpoch());
+  std::ostringstream out, err;
+  EXPECT_EQ(RunReplay(options, &clock, out, err), 3);
+  EXPECT_TRUE(absl::StrContains(err.str(), "the network is 10.0.0.0/8"))
+      << err.str();
+  EXPECT_EQ(out.str(), "");
 }
 
 TEST(DemoShop, EveryAlertOfTheLeakIsAboutTheLeakedKey) {
