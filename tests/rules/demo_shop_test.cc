@@ -102,6 +102,9 @@ keys:
     operations: ['GET /v1/identity/*/:id']
     job: hourly
   - {id: sk_backoffice, networks: [198.51.100.0/24, 192.0.2.0/24]}
+  - {id: rk_checkout}
+  - {id: rk_identity_images, job: daily}
+  - {id: rk_reporting, operations: ['GET *']}
 )";
 
 TEST(DemoShop, DeclarationsReachTheRulesInAReplay) {
