@@ -13,6 +13,10 @@ namespace {
 
 // With fewer samples there is no band.
 constexpr size_t kLeastSamples = 8;
+// With fewer samples the hours beside a slot are asked how much they scatter:
+// the MAD of ten samples is now and then a third of what it should be, and one
+// in 200 buckets of plain noise would have a score of 6.
+constexpr size_t kWantedSamples = 24;
 
 struct RateState {
   static constexpr int kParts = 2;
@@ -87,6 +91,7 @@ struct RateState {
 //
 //   score = (x - center) / max(scale, margin)
 //
+// where the margin of counts is at least the root of the centre.
 // A measure that can only grow within its bucket is judged upwards at every
 // event; everything else at the end of the bucket, by the watermark. Empty
 // buckets count as 0 from the group's first event on. With learn-from
@@ -100,6 +105,8 @@ class RateEvaluator : public BaselineEvaluator<RateState> {
             context, rule,
             context->rules().rule(rule).anomaly.baseline.forget_after_ms),
         kind_(this->rule().anomaly.measure.kind),
+        whole_(kind_ == Measure::Kind::kCount ||
+               kind_ == Measure::Kind::kDistinct),
         bucket_ms_(this->rule().timespan_ms),
         shape_(baseline(), bucket_ms_, this->rule().anomaly.timezone),
         judged_live_(
@@ -284,23 +291,34 @@ class RateEvaluator : public BaselineEvaluator<RateState> {
       by = FindPeer(state);
       if (by == nullptr || !UpdateReady(by, now)) return false;
     }
-    by->state.samples.Collect(shape_, shape_.SlotOf(state.bucket * bucket_ms_),
-                              kLeastSamples, &collected_, &state.band_name);
-    if (collected_.size() < kLeastSamples) return false;
+    const size_t slot = shape_.SlotOf(state.bucket * bucket_ms_);
+    const bool own = by->state.samples.Collect(shape_, slot, kLeastSamples,
+                                               &collected_, &state.band_name);
+    if (!own && collected_.size() < kLeastSamples) return false;
     if (!ready) {
       absl::StrAppend(&state.band_name, state.band_name.empty()
                                             ? "the peer group"
                                             : " in the peer group");
     }
     state.band = MakeBand(baseline().model, collected_, rule().anomaly.margin);
-    // Whole numbers that never varied: one more or less is one step.
-    const bool whole =
-        kind_ == Measure::Kind::kCount || kind_ == Measure::Kind::kDistinct;
-    if (whole && state.band.scale_up == 0) state.band.scale_up = 1;
-    if (whole && state.band.scale_down == 0) state.band.scale_down = 1;
+    if (own && shape_.slots() > 1 && collected_.size() < kWantedSamples &&
+        baseline().model == Baseline::Model::kMedianMad) {
+      WidenBand(by->state.samples.SpreadAround(shape_, slot), &state.band);
+    }
+    // Independent events scatter by the root of their number: a count that
+    // varied less did so by chance, and few samples often do.
+    if (whole_) {
+      const double root = std::max(1.0, Root(state.band));
+      state.band.scale_up = std::max(state.band.scale_up, root);
+      state.band.scale_down = std::max(state.band.scale_down, root);
+    }
     // Peers learn while the bucket lasts: what they say is asked each time.
     state.has_band = ready;
     return true;
+  }
+
+  static double Root(const Band& band) {
+    return std::sqrt(std::max(0.0, band.center));
   }
 
   // 0 inside, 1 above, -1 below the band.
@@ -414,6 +432,9 @@ class RateEvaluator : public BaselineEvaluator<RateState> {
     if (anomaly.margin > 0) {
       absl::StrAppend(&out, ", margin ", FormatNumber(anomaly.margin));
     }
+    if (whole_ && scale == Root(band)) {
+      absl::StrAppend(&out, ", root of the ", center, " ", FormatNumber(scale));
+    }
     absl::StrAppend(
         &out, "; band ", side > 0 ? "top " : "bottom ", FormatNumber(edge),
         "; score ",
@@ -423,6 +444,7 @@ class RateEvaluator : public BaselineEvaluator<RateState> {
   }
 
   const Measure::Kind kind_;
+  const bool whole_;  // counts something
   const int64_t bucket_ms_;
   const SampleShape shape_;
   const bool judged_live_;

@@ -71,18 +71,18 @@ TEST(RateTest, FiresOnTheEventThatLeavesTheBand) {
   // 10, 12, 14, 10, ...: median 12, MAD 2.
   for (int i = 0; i < 12; ++i) run.See(i * 5 * kMinute, 10 + i % 3 * 2);
   EXPECT_TRUE(run.Alerts().empty());
-  run.Restart().See(kHour, 23);
+  run.Restart().See(kHour, 25);
   EXPECT_TRUE(run.Alerts().empty());
-  // The top is 12 + 4 * 1.4826 * 2 = 23.861.
-  run.See(kHour + 23 * kSecond, 1);
+  // 1.4826 * 2 is less than the root of 12: the top is 12 + 4 * 3.464.
+  run.See(kHour + 25 * kSecond, 1);
   const auto alerts = run.Alerts();
   ASSERT_EQ(alerts.size(), 1u);
-  EXPECT_EQ(alerts[0].first_fire_ms, kStart + kHour + 23 * kSecond);
+  EXPECT_EQ(alerts[0].first_fire_ms, kStart + kHour + 25 * kSecond);
   EXPECT_EQ(alerts[0].first_event_ms, kStart + kHour);
-  EXPECT_EQ(alerts[0].count, 24);
+  EXPECT_EQ(alerts[0].count, 26);
   EXPECT_EQ(alerts[0].explanation,
-            "24 events in 5m; median = 12, MAD 2, margin 1; band top 23.861; "
-            "score 4.047 (threshold >= 4)");
+            "26 events in 5m; median = 12, MAD 2, margin 1, root of the median "
+            "3.464; band top 25.856; score 4.041 (threshold >= 4)");
 }
 
 TEST(RateTest, OneEpisodeLastsUntilABucketIsInsideAgain) {
@@ -206,14 +206,15 @@ TEST(RateTest, DownIsJudgedAtTheEndOfTheBucket) {
     baseline: {history: 1d, min-history: 1h}
 )");
   for (int i = 0; i < 12; ++i) run.See(i * 5 * kMinute, 20 + i % 2);
-  run.Restart().See(kHour, 3).Advance(kHour + 5 * kMinute - 2);
+  run.Restart().See(kHour, 2).Advance(kHour + 5 * kMinute - 2);
   EXPECT_TRUE(run.Alerts().empty());
   run.Advance(kHour + 5 * kMinute - 1);
   ASSERT_EQ(run.Alerts().size(), 1u);
-  EXPECT_EQ(run.Alerts()[0].count, 3);
+  EXPECT_EQ(run.Alerts()[0].count, 2);
   EXPECT_THAT(run.Alerts()[0].explanation,
-              StartsWith("3 events in 5m; median = 20.5, MAD 0.5, margin 1; "
-                         "band bottom 16.5; score 17.5"));
+              StartsWith("2 events in 5m; median = 20.5, MAD 0.5, margin 1, "
+                         "root of the median 4.528; band bottom 2.389; score "
+                         "4.086"));
   // Silence goes on; the episode ends when the rate is back.
   run.Advance(2 * kHour);
   EXPECT_FALSE(Closed(run.Alerts()[0]));
@@ -322,10 +323,10 @@ TEST(RateTest, JudgesByTheSameHourOfTheDay) {
     run.See(half * 30 * kMinute, half % 48 == 24 || half % 48 == 25 ? 100 : 2);
   }
   EXPECT_TRUE(run.Alerts().empty());
-  run.Restart().See(8 * kDay + 3 * kHour, 7);
+  run.Restart().See(8 * kDay + 3 * kHour, 8);
   ASSERT_EQ(run.Alerts().size(), 1u);
   EXPECT_THAT(run.Alerts()[0].explanation,
-              StartsWith("6 events in 30m; median for 03:00 = 2, MAD 0"));
+              StartsWith("8 events in 30m; median for 03:00 = 2, MAD 0"));
 }
 
 TEST(RateTest, JudgesByTheHourOfTheWeek) {

@@ -1,6 +1,7 @@
 #include "daemon/engine/seasonal_samples.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -41,6 +42,11 @@ double Quantile(const std::vector<double>& sorted, double q) {
   const auto i = static_cast<size_t>(below);
   if (i + 1 >= sorted.size()) return sorted.back();
   return sorted[i] + (rank - below) * (sorted[i + 1] - sorted[i]);
+}
+
+std::array<size_t, 2> SlotsBeside(const SampleShape& shape, size_t slot) {
+  return {(slot + shape.slots() - 1) % shape.slots(),
+          (slot + 1) % shape.slots()};
 }
 
 }  // namespace
@@ -173,18 +179,18 @@ void SeasonalSamples::CollectSlot(size_t slot, std::vector<double>* out) const {
   }
 }
 
-void SeasonalSamples::Collect(const SampleShape& shape, size_t slot,
+bool SeasonalSamples::Collect(const SampleShape& shape, size_t slot,
                               size_t least, std::vector<double>* out,
                               std::string* name) const {
   out->clear();
   CollectSlot(slot, out);
   *name = shape.SlotName(slot);
-  if (out->size() >= least || shape.slots() == 1) return;
-  CollectSlot((slot + shape.slots() - 1) % shape.slots(), out);
-  CollectSlot((slot + 1) % shape.slots(), out);
+  if (shape.slots() == 1) return out->size() >= least;
+  if (out->size() >= kLeastOwn) return true;
+  for (size_t beside : SlotsBeside(shape, slot)) CollectSlot(beside, out);
   if (out->size() >= least) {
     absl::StrAppend(name, " +- 1h");
-    return;
+    return false;
   }
   if (shape.slots() > 24) {
     out->clear();
@@ -192,11 +198,28 @@ void SeasonalSamples::Collect(const SampleShape& shape, size_t slot,
       if (shape.SameHour(i, slot)) CollectSlot(i, out);
     }
     *name = absl::StrFormat("%02d:00 on all days", slot % 24);
-    if (out->size() >= least) return;
+    if (out->size() >= least) return false;
   }
   out->clear();
   for (size_t i = 0; i < shape.slots(); ++i) CollectSlot(i, out);
   *name = "all hours";
+  return false;
+}
+
+double SeasonalSamples::SpreadAround(const SampleShape& shape,
+                                     size_t slot) const {
+  std::vector<double> distances;
+  std::vector<double> samples;
+  auto add = [&](size_t of) {
+    samples.clear();
+    CollectSlot(of, &samples);
+    if (samples.empty()) return;
+    const double median = Median(&samples);
+    for (double x : samples) distances.push_back(std::fabs(x - median));
+  };
+  add(slot);
+  for (size_t beside : SlotsBeside(shape, slot)) add(beside);
+  return distances.empty() ? 0 : Median(&distances);
 }
 
 void SeasonalSamples::Encode(Encoder* out) const {
@@ -228,6 +251,13 @@ bool SeasonalSamples::Decode(Decoder* in) {
     }
   }
   return in->ok();
+}
+
+void WidenBand(double mad, Band* band) {
+  if (mad <= band->spread) return;
+  band->spread = mad;
+  band->scale_up = std::max(band->scale_up, kMadToSigma * mad);
+  band->scale_down = std::max(band->scale_down, kMadToSigma * mad);
 }
 
 Band MakeBand(Baseline::Model model, std::vector<double> samples,

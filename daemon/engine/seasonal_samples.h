@@ -50,12 +50,19 @@ class SeasonalSamples {
  public:
   void Add(const SampleShape& shape, size_t slot, double x);
 
-  // The samples by which a time in `slot` is judged: the slot's own, or, when
-  // they are fewer than `least`, with those of the hours beside it, or those
-  // of the same hour on all days, or all.
+  // With so many samples a slot is judged by its own: a nightly job is not
+  // compared with the hours beside it.
+  static constexpr size_t kLeastOwn = 5;
+
+  // The samples by which a time in `slot` is judged: the slot's own (then it is
+  // true), or, when they are too few, with those of the hours beside it, or
+  // those of the same hour on all days, or all, whichever are `least`.
   // Oldest first within a slot. `name` says which, as "median for Tue 14:00".
-  void Collect(const SampleShape& shape, size_t slot, size_t least,
+  bool Collect(const SampleShape& shape, size_t slot, size_t least,
                std::vector<double>* out, std::string* name) const;
+  // The median distance of samples of this slot and of those beside it, each
+  // from the median of its slot.
+  double SpreadAround(const SampleShape& shape, size_t slot) const;
 
   void Reset() {
     std::vector<uint16_t>().swap(samples_);
@@ -95,6 +102,9 @@ struct Band {
   double scale_up = 0;
   double scale_down = 0;
 };
+
+// Takes a median absolute deviation as the least one.
+void WidenBand(double mad, Band* band);
 
 // The band of at least one sample. `margin` is the least scale.
 Band MakeBand(Baseline::Model model, std::vector<double> samples,

@@ -216,7 +216,23 @@ class AnomalyParser {
     anomaly_.for_ms = Ms(&reader_, "for", 0);
     anomaly_.keep_ms = Ms(&reader_, "keep", 0);
     ParseBaseline(/*seasonal=*/true);
+    ParseTimezone(anomaly_.baseline.season != Baseline::Season::kNone,
+                  "`timezone` belongs to `season`");
     ParsePeers();
+  }
+
+  // `why_not` says what it would need.
+  void ParseTimezone(bool has_use, const char* why_not) {
+    anomaly_.timezone = reader_.String("timezone");
+    absl::TimeZone zone;
+    if (anomaly_.timezone.empty()) return;
+    if (!has_use) {
+      reader_.Error("timezone", "bad-value", why_not);
+    } else if (!absl::LoadTimeZone(anomaly_.timezone, &zone)) {
+      reader_.Error("timezone", "bad-value",
+                    absl::StrCat("\"", anomaly_.timezone, "\" is no time zone"),
+                    "names are like Europe/Berlin");
+    }
   }
 
   void ParseRatio() {
@@ -289,19 +305,7 @@ class AnomalyParser {
                         "minute, hour, day, month, weekday: 30 6 * * 1-5");
       }
     }
-    anomaly_.timezone = reader_.String("timezone");
-    absl::TimeZone zone;
-    if (!anomaly_.timezone.empty()) {
-      if (schedule == nullptr) {
-        reader_.Error("timezone", "bad-value",
-                      "`timezone` belongs to `schedule`");
-      } else if (!absl::LoadTimeZone(anomaly_.timezone, &zone)) {
-        reader_.Error(
-            "timezone", "bad-value",
-            absl::StrCat("\"", anomaly_.timezone, "\" is no time zone"),
-            "names are like Europe/Berlin");
-      }
-    }
+    ParseTimezone(schedule != nullptr, "`timezone` belongs to `schedule`");
     anomaly_.grace_ms = Ms(&reader_, "grace", 0);
   }
 
