@@ -127,6 +127,9 @@ TEST_F(DeclaredKeyFields, AnotherNameOfAKeyBecomesItsId) {
   EXPECT_EQ(Get("api.key.id", Request("mk_1Reader", "")), "rk_reader");
   EXPECT_EQ(Get("api.key.owner", Request("mk_1Reader", "")), "identity team");
   EXPECT_EQ(Get("api.key.id", Request("mk_1Other", "")), "mk_1Other");
+  // The id may tell the kind where the other name does not.
+  EXPECT_EQ(Get("api.key.kind", Request("mk_1Reader", "")), "restricted");
+  EXPECT_EQ(Get("api.key.kind", Request("mk_1Other", "")), "");
 }
 
 TEST_F(DeclaredKeyFields, AFieldThatTheRecordHasStays) {

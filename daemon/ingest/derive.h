@@ -34,7 +34,7 @@ class Deriver {
   void DeriveOutcome(Value* cells);
   void DeriveStripe(EventTime time, EventBatch* batch, Value* cells);
   void DerivePlace(EventBatch* batch, Value* cells);
-  // Gives the key its declared id, too; the kind is that of the log's name.
+  // Gives the key its declared id, too.
   void DeriveDeclared(EventTime time, EventBatch* batch, Value* cells);
   void DeriveDeclaredUse(const DeclaredKey& key, Value* cells);
 

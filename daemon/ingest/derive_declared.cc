@@ -46,6 +46,8 @@ void Deriver::DeriveDeclared(EventTime time, EventBatch* batch, Value* cells) {
   DeriveDeclaredUse(*key, cells);
   if (key->id.view() != name) {
     cells[d.key_id] = Copied(key->id.view(), batch);
+    const absl::string_view kind = KeyKind(key->id.view());
+    if (!kind.empty()) set(d.key_kind, Value::String(kind));
   }
 }
 
