@@ -11,6 +11,7 @@
 #include "daemon/app/installation.h"
 #include "daemon/app/lifecycle_source.h"
 #include "daemon/app/loading.h"
+#include "daemon/core/failpoint.h"
 #include "daemon/core/time.h"
 #include "daemon/respond/new_notifier.h"
 #include "daemon/store/sqlite_store.h"
@@ -123,6 +124,13 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(Config config, Options options,
   };
   app->roller_ = std::make_unique<Roller>(settings.rolls, app->store_.get(),
                                           std::move(inputs));
+  RetentionPeriods periods;
+  periods.alerts = settings.retention.alerts;
+  periods.messages = settings.retention.messages;
+  periods.gaps = settings.retention.gaps;
+  periods.rejects = settings.retention.rejects;
+  app->retention_ =
+      std::make_unique<Retention>(periods, app->store_.get(), log_line);
   absl::Status rolls = app->roller_->Load();
   if (!rolls.ok()) return Annotate(rolls, "rolls");
 
@@ -291,7 +299,9 @@ void App::OnCommit(const CheckpointBatch& batch, absl::Duration took) {
 }
 
 void App::KeepHouse() {
-  absl::Status last;  // a failure is said once, not every second
+  // A failure is said once, not every second.
+  absl::Status last;
+  absl::Status last_retention;
   while (true) {
     {
       absl::MutexLock lock(&mu_);
@@ -303,6 +313,11 @@ void App::KeepHouse() {
       log_->Warning("rolls: ", rolls.ToString());
     }
     last = rolls;
+    absl::Status retention = retention_->RunOnce(clock_->Now());
+    if (!retention.ok() && retention != last_retention) {
+      log_->Warning("retention: ", retention.ToString());
+    }
+    last_retention = retention;
   }
 }
 
@@ -444,7 +459,9 @@ ReloadResult App::Reload(absl::string_view actor) {
     }
     std::shared_ptr<const RuleSet> before = running->rules();
     running->Stop();
+    KEYWATCH_FAILPOINT("reload.stopped");
     absl::Status started = StartRunner(rules);
+    KEYWATCH_FAILPOINT("reload.started");
     if (!started.ok()) {
       log_->Error("reload: ", started.ToString(),
                   "; going back to the rules before it");

@@ -26,6 +26,7 @@
 #include "daemon/serve/grpc_server.h"
 #include "daemon/serve/http_server.h"
 #include "daemon/serve/status_provider.h"
+#include "daemon/store/retention.h"
 #include "daemon/store/store.h"
 
 namespace keywatch {
@@ -109,6 +110,7 @@ class App : public StatusProvider {
   std::unique_ptr<HttpClient> http_client_;
   std::unique_ptr<Responder> responder_;
   std::unique_ptr<Roller> roller_;
+  std::unique_ptr<Retention> retention_;  // the housekeeper's
 
   // Serialises Start, Reload and Stop.
   absl::Mutex reload_mu_;
@@ -125,7 +127,7 @@ class App : public StatusProvider {
 
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<HttpServer> http_;
-  // Health and rolls, once a second.
+  // Rolls and retention, once a second.
   std::thread housekeeper_;
 };
 

@@ -6,6 +6,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/app/alert_builder.h"
+#include "daemon/core/failpoint.h"
 #include "daemon/core/time.h"
 
 namespace keywatch {
@@ -140,6 +141,7 @@ absl::StatusOr<std::unique_ptr<EngineRunner>> EngineRunner::Start(
     runner->sources_.push_back(std::move(thread));
   }
   runner->Publish();
+  KEYWATCH_FAILPOINT("open.restored");
 
   for (auto& source : runner->sources_) {
     SourceThread* thread = source.get();
@@ -301,6 +303,7 @@ bool EngineRunner::Commit() {
         return BuildAlert(*rules_, detection, options_.default_notify);
       },
       ToEventTime(begin));
+  KEYWATCH_FAILPOINT("commit.taken");
   absl::Duration retry = kFirstCommitRetry;
   bool failed = false;
   while (true) {
@@ -343,6 +346,7 @@ bool EngineRunner::Commit() {
     retry = std::min(retry * 2, kMaxCommitRetry);
   }
   for (const std::string& line : opened) log_->Info(line);
+  KEYWATCH_FAILPOINT("commit.done");
   if (options_.on_commit) options_.on_commit(batch, clock_->Now() - begin);
   return true;
 }

@@ -98,6 +98,10 @@ void AddCommands(CLI::App* root, CommandContext* context) {
   AddConfigCheckCommand(AddGroup(root, "config", "Check configurations"),
                         context);
   AddReplayCommand(root, context);
+  AddBackupCommand(root, context);
+  AddRestoreCommand(root, context);
+  AddAuditVerifyCommand(AddGroup(root, "audit", "Verify the record of acts"),
+                        context);
   AddCompletionCommand(root, context);
 }
 

@@ -33,6 +33,11 @@ void AddRulesDaemonCommands(CLI::App* parent, CommandContext* context);
 // rejects and gaps.
 void AddSourcesCommands(CLI::App* parent, CommandContext* context);
 
+// backup, restore, and audit verify: of the files, without the daemon.
+void AddBackupCommand(CLI::App* parent, CommandContext* context);
+void AddRestoreCommand(CLI::App* parent, CommandContext* context);
+void AddAuditVerifyCommand(CLI::App* parent, CommandContext* context);
+
 void AddConfigCheckCommand(CLI::App* parent, CommandContext* context);
 void AddReplayCommand(CLI::App* parent, CommandContext* context);
 void AddCompletionCommand(CLI::App* root, CommandContext* context);

@@ -120,6 +120,14 @@ struct LimitsConfig {
   int64_t list_elements = 1024;
 };
 
+// For how long what is over is kept.
+struct RetentionConfig {
+  absl::Duration alerts = absl::Hours(24 * 400);  // since they were resolved
+  absl::Duration messages = absl::Hours(24 * 90);
+  absl::Duration gaps = absl::Hours(24 * 400);
+  absl::Duration rejects = absl::Hours(24 * 30);
+};
+
 struct Config {
   std::string path;  // of the file; "" when it came from a text
   LogLevel log_level = LogLevel::kInfo;
@@ -130,6 +138,7 @@ struct Config {
   RulesConfig rules;
   EnrichmentConfig enrichment;
   absl::Duration checkpoint_interval = absl::Seconds(1);
+  RetentionConfig retention;
   std::vector<NotifierConfig> notifiers;
   // Who is told of alerts whose rule names nobody.
   std::vector<std::string> default_notify;

@@ -113,6 +113,10 @@ TEST(DocumentedConfig, StatesTheDefaults) {
   EXPECT_EQ(said.grpc.listen, defaults.grpc.listen);
   EXPECT_EQ(said.http.listen, defaults.http.listen);
   EXPECT_EQ(said.checkpoint_interval, defaults.checkpoint_interval);
+  EXPECT_EQ(said.retention.alerts, defaults.retention.alerts);
+  EXPECT_EQ(said.retention.messages, defaults.retention.messages);
+  EXPECT_EQ(said.retention.gaps, defaults.retention.gaps);
+  EXPECT_EQ(said.retention.rejects, defaults.retention.rejects);
   EXPECT_EQ(said.limits.key_profiles, defaults.limits.key_profiles);
   EXPECT_EQ(said.limits.event_ids, defaults.limits.event_ids);
   EXPECT_EQ(said.limits.value_bytes, defaults.limits.value_bytes);

@@ -67,6 +67,19 @@ void ReadLimits(Section* root, LimitsConfig* limits) {
   section.Finish();
 }
 
+void ReadRetention(Section* root, RetentionConfig* retention) {
+  Section section = root->Child("retention");
+  const auto read = [&](const char* key, absl::Duration* period) {
+    *period = section.reader().Duration(key, *period, absl::Hours(1),
+                                        absl::Hours(24 * 36500));
+  };
+  read("alerts", &retention->alerts);
+  read("messages", &retention->messages);
+  read("gaps", &retention->gaps);
+  read("rejects", &retention->rejects);
+  section.Finish();
+}
+
 void ReadDocument(Section* root, Config* config) {
   yaml::MapReader& reader = root->reader();
   config->log_level = static_cast<LogLevel>(
@@ -83,6 +96,7 @@ void ReadDocument(Section* root, Config* config) {
       checkpoint.reader().Duration("interval", config->checkpoint_interval,
                                    absl::Milliseconds(10), absl::Minutes(1));
   checkpoint.Finish();
+  ReadRetention(root, &config->retention);
   ReadNotifiers(root, config);
   ReadRolls(root, config);
   ReadKeys(root, config);

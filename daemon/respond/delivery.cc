@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/core/failpoint.h"
 #include "daemon/core/time.h"
 #include "daemon/core/utf8.h"
 #include "daemon/respond/backoff.h"
@@ -169,7 +170,9 @@ bool Delivery::Deliver(const OutboxRow& row, absl::Time now) {
     absl::MutexLock lock(&mu_);
     ++stats_.retries;
   }
+  KEYWATCH_FAILPOINT("notify.send");
   const absl::Status status = notifier_->Notify(notification);
+  KEYWATCH_FAILPOINT("notify.sent");
   if (!status.ok()) return Failed(row, status, now);
   Delivered(row, now);
   return true;
@@ -191,6 +194,7 @@ void Delivery::Delivered(const OutboxRow& row, absl::Time now) {
   if (!Record(store_->OutboxDone(row.id, ToEventTime(now))).ok()) {
     unrecorded_.insert(row.id);
   }
+  KEYWATCH_FAILPOINT("notify.recorded");
 }
 
 bool Delivery::Failed(const OutboxRow& row, const absl::Status& status,

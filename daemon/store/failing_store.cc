@@ -192,6 +192,11 @@ absl::StatusOr<std::vector<LifecycleEvent>> FailingStore::LifecycleAfter(
              [&] { return store_->LifecycleAfter(sequence, now_ms, limit); });
 }
 
+absl::StatusOr<int64_t> FailingStore::Prune(const PruneBefore& before,
+                                            int limit) {
+  return Run("Prune", [&] { return store_->Prune(before, limit); });
+}
+
 absl::Status FailingStore::AppendAudit(const AuditEntry& entry) {
   return Run("AppendAudit", [&] { return store_->AppendAudit(entry); });
 }

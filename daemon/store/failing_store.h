@@ -91,6 +91,7 @@ class FailingStore : public Store {
                                   const AuditEntry& audit) override;
   absl::StatusOr<std::vector<LifecycleEvent>> LifecycleAfter(
       int64_t sequence, int64_t now_ms, int limit) override;
+  absl::StatusOr<int64_t> Prune(const PruneBefore& before, int limit) override;
   absl::Status AppendAudit(const AuditEntry& entry) override;
   absl::StatusOr<std::vector<AuditEntry>> ListAudit(absl::string_view subject,
                                                     int limit) override;

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "daemon/core/failpoint.h"
 #include "daemon/core/level.h"
 #include "daemon/store/limits.h"
 
@@ -62,6 +63,7 @@ absl::Status AddOutboxRows(Connection& db, int64_t alert_num,
     const absl::Status status =
         insert.Run(key, alert_num, notifier, event, now_ms, now_ms);
     if (!status.ok()) return status;
+    KEYWATCH_FAILPOINT("checkpoint.outbox");
   }
   return absl::OkStatus();
 }

@@ -5,6 +5,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/core/failpoint.h"
 #include "daemon/store/alert_table.h"
 #include "daemon/store/key_table.h"
 #include "daemon/store/record_codec.h"
@@ -90,6 +91,7 @@ absl::StatusOr<PartitionState> PartitionTables::Open(
         .Run(partition, owner, kMinEventTime);
   });
   if (!status.ok()) return status;
+  KEYWATCH_FAILPOINT("open.partition");
   // From here on nobody else writes this partition, unless he takes it in turn
   // and thereby makes what is read here worthless.
   status = db_.Read([&]() -> absl::Status {
@@ -112,25 +114,48 @@ absl::StatusOr<PartitionState> PartitionTables::Open(
 absl::Status PartitionTables::Checkpoint(absl::string_view partition,
                                          int64_t epoch,
                                          const CheckpointBatch& batch) {
+#ifdef KEYWATCH_FAILPOINTS
+  // What must never be: positions that are ahead of the alerts. tests/crash
+  // shows with it that it would notice.
+  if (FailpointChosen("checkpoint.cursors_before_alerts")) {
+    const absl::Status early = db_.Write([&]() -> absl::Status {
+      const absl::StatusOr<int64_t> num =
+          PassFence(partition, epoch, batch.watermark_ms);
+      return num.ok() ? WriteCursors(*num, batch.cursors) : num.status();
+    });
+    if (!early.ok()) return early;
+    KEYWATCH_FAILPOINT("checkpoint.cursors_before_alerts");
+  }
+#endif
+  KEYWATCH_FAILPOINT("checkpoint.begin");
   const absl::Status status = db_.Write([&]() -> absl::Status {
     const absl::StatusOr<int64_t> num =
         PassFence(partition, epoch, batch.watermark_ms);
     if (!num.ok()) return num.status();
+    KEYWATCH_FAILPOINT("checkpoint.fence");
     absl::Status written = WriteCursors(*num, batch.cursors);
+    KEYWATCH_FAILPOINT("checkpoint.cursors");
     if (written.ok()) written = WritePending(*num, batch.pending);
+    KEYWATCH_FAILPOINT("checkpoint.pending");
     if (written.ok()) written = WriteSeenIds(*num, batch);
+    KEYWATCH_FAILPOINT("checkpoint.seen_ids");
     if (written.ok()) written = WriteState(*num, batch.state);
+    KEYWATCH_FAILPOINT("checkpoint.state");
     for (const AlertUpsert& upsert : batch.alerts) {
       if (!written.ok()) break;
       written = UpsertAlert(db_, upsert, batch.now_ms);
+      KEYWATCH_FAILPOINT("checkpoint.alert");
     }
     if (written.ok()) written = WriteKeyProfiles(db_, batch.profiles);
+    KEYWATCH_FAILPOINT("checkpoint.profiles");
     if (written.ok()) written = AddRejectCounts(db_, batch.rejects);
     if (written.ok()) written = AddRejectSamples(db_, batch.reject_samples);
     if (written.ok()) written = AddSourceTotals(db_, batch.totals);
     if (written.ok()) written = WriteGaps(db_, batch.gaps);
+    KEYWATCH_FAILPOINT("checkpoint.commit");
     return written;
   });
+  KEYWATCH_FAILPOINT("checkpoint.committed");
   if (!status.ok()) owners_.clear();
   return status;
 }
@@ -155,6 +180,7 @@ absl::Status PartitionTables::EraseStateExcept(
       absl::Status erased =
           db_.Prepare("DELETE FROM state WHERE owner = ?").Run(owner);
       if (!erased.ok()) return erased;
+      KEYWATCH_FAILPOINT("reload.erase_state");
       erased = db_.Prepare("DELETE FROM state_owner WHERE num = ?").Run(owner);
       if (!erased.ok()) return erased;
     }

@@ -1,16 +1,14 @@
-// Opening and copying the database file.
+// Opening the database file.
 
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
+#include <algorithm>
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/core/failpoint.h"
+#include "daemon/store/backup.h"
 #include "daemon/store/sqlite_schema.h"
 #include "daemon/store/sqlite_store.h"
 
@@ -87,16 +85,6 @@ absl::Status Prepare(Connection& db, const std::string& path,
   return UpgradeDatabase(db, SchemaSteps());
 }
 
-absl::Status SyncFile(const std::string& path, int flags) {
-  const int file = open(path.c_str(), flags | O_CLOEXEC);
-  const bool synced = file >= 0 && fsync(file) == 0;
-  const int error = errno;
-  if (file >= 0) close(file);
-  if (synced) return absl::OkStatus();
-  return absl::UnavailableError(
-      absl::StrCat("cannot sync ", path, ": ", std::strerror(error)));
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(
@@ -104,6 +92,7 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(
   absl::StatusOr<std::unique_ptr<StateDirectory>> directory =
       StateDirectory::Take(options.directory);
   if (!directory.ok()) return directory.status();
+  KEYWATCH_FAILPOINT("open.lock");
   const std::string path = (*directory)->File(kDatabase);
   // SQLite would delete a log without its database.
   if (FileSize(path) == 0 && FileSize(path + "-wal") != 0) {
@@ -129,6 +118,7 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(
   status = Configure(**control, "FULL", kReaderCacheKiB);
   if (!status.ok()) return status;
 
+  KEYWATCH_FAILPOINT("open.database");
   std::vector<std::unique_ptr<Connection>> readers;
   for (int i = 0; i < std::max(1, options.readers); ++i) {
     absl::StatusOr<std::unique_ptr<Connection>> reader =
@@ -146,36 +136,7 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(
 }
 
 absl::Status SqliteStore::Backup(const std::string& path) {
-  if (access(path.c_str(), F_OK) == 0) {
-    return absl::AlreadyExistsError(absl::StrCat(path, " exists already"));
-  }
-  const std::string partial = path + ".partial";
-  std::remove(partial.c_str());
-  absl::Status status = MakePrivateFile(partial);
-  if (!status.ok()) return status;
-  {
-    // A connection of its own: those for queries may not write.
-    absl::StatusOr<std::unique_ptr<Connection>> db = Connection::Open(
-        directory_->File(kDatabase), SQLITE_OPEN_READWRITE, busy_timeout_ms_);
-    if (!db.ok()) return db.status();
-    status = (*db)->Prepare("VACUUM INTO ?").Run(partial);
-  }
-  if (status.ok()) status = SyncFile(partial, O_RDONLY);
-  // link, unlike rename, does not replace what came meanwhile.
-  if (status.ok() && link(partial.c_str(), path.c_str()) != 0) {
-    status =
-        errno == EEXIST
-            ? absl::AlreadyExistsError(absl::StrCat(path, " exists already"))
-            : absl::UnavailableError(absl::StrCat("cannot make ", path, ": ",
-                                                  std::strerror(errno)));
-  }
-  std::remove(partial.c_str());
-  if (!status.ok()) return status;
-  const size_t slash = path.rfind('/');
-  return SyncFile(slash == std::string::npos ? "."
-                  : slash == 0               ? "/"
-                                             : path.substr(0, slash),
-                  O_RDONLY | O_DIRECTORY);
+  return CopyDatabase(directory_->File(kDatabase), path, busy_timeout_ms_);
 }
 
 }  // namespace keywatch

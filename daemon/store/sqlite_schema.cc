@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/core/failpoint.h"
 
 namespace keywatch {
 namespace {
@@ -204,7 +205,15 @@ CREATE TRIGGER audit_keeps_all BEFORE DELETE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 )sql";
 
-constexpr absl::string_view kSteps[] = {kVersion1};
+// What Prune looks for, so that it need not read what it keeps.
+constexpr absl::string_view kVersion2 = R"sql(
+CREATE INDEX retention_alert ON alert (state_at_ms) WHERE state = 2;
+CREATE INDEX retention_outbox ON outbox (finished_ms) WHERE status <> 0;
+CREATE INDEX retention_gap ON gap (to_ms);
+CREATE INDEX retention_reject ON reject_sample (at_ms);
+)sql";
+
+constexpr absl::string_view kSteps[] = {kVersion1, kVersion2};
 
 absl::Status Corrupt(absl::string_view what) {
   return absl::DataLossError(absl::StrCat("the database is corrupt: ", what));
@@ -261,11 +270,15 @@ absl::Status UpgradeDatabase(Connection& db,
   if (!version.ok()) return version.status();
   for (size_t step = static_cast<size_t>(*version); step < steps.size();
        ++step) {
+    KEYWATCH_FAILPOINT("upgrade.begin");
     const absl::Status status = db.Write([&]() -> absl::Status {
-      return db.Execute(absl::StrCat(steps[step],
-                                     "PRAGMA application_id = ", kApplicationId,
-                                     "; PRAGMA user_version = ", step + 1));
+      absl::Status upgraded = db.Execute(
+          absl::StrCat(steps[step], "PRAGMA application_id = ", kApplicationId,
+                       "; PRAGMA user_version = ", step + 1));
+      KEYWATCH_FAILPOINT("upgrade.commit");
+      return upgraded;
     });
+    KEYWATCH_FAILPOINT("upgrade.step");
     if (!status.ok()) {
       return absl::Status(status.code(),
                           absl::StrCat("upgrading the database to version ",

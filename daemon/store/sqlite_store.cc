@@ -5,6 +5,7 @@
 #include "daemon/store/audit_table.h"
 #include "daemon/store/key_table.h"
 #include "daemon/store/outbox_table.h"
+#include "daemon/store/prune.h"
 #include "daemon/store/roll_table.h"
 #include "daemon/store/source_tables.h"
 
@@ -273,6 +274,13 @@ absl::StatusOr<std::vector<LifecycleEvent>> SqliteStore::LifecycleAfter(
   }
   return Read(
       [&](Connection& db) { return ReadLifecycleEvents(db, sequence, limit); });
+}
+
+// --- Retention.
+
+absl::StatusOr<int64_t> SqliteStore::Prune(const PruneBefore& before,
+                                           int limit) {
+  return Write([&](Connection& db) { return PruneRows(db, before, limit); });
 }
 
 // --- Audit.

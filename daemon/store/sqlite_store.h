@@ -53,8 +53,8 @@ class SqliteStore : public Store {
   ~SqliteStore() override = default;
 
   // Writes a copy of the database, as of now, to the new file `path` (mode
-  // 0600) while everything goes on. ALREADY_EXISTS when there is one. To
-  // restore: as keywatch.db into an empty state directory.
+  // 0600) while everything goes on. ALREADY_EXISTS when there is one. For
+  // backups from outside the daemon, see backup.h.
   absl::Status Backup(const std::string& path);
 
   absl::StatusOr<PartitionState> OpenPartition(
@@ -109,6 +109,8 @@ class SqliteStore : public Store {
                                   const AuditEntry& audit) override;
   absl::StatusOr<std::vector<LifecycleEvent>> LifecycleAfter(
       int64_t sequence, int64_t now_ms, int limit) override;
+
+  absl::StatusOr<int64_t> Prune(const PruneBefore& before, int limit) override;
 
   absl::Status AppendAudit(const AuditEntry& entry) override;
   absl::StatusOr<std::vector<AuditEntry>> ListAudit(absl::string_view subject,

@@ -122,6 +122,20 @@ struct PartitionState {
   std::vector<std::pair<SourceId, std::vector<uint64_t>>> seen_ids;
 };
 
+// What Prune may drop: what was over before the moment that stands here. The
+// least time keeps all.
+struct PruneBefore {
+  // Alerts that were resolved (wall clock) and whose episodes ended (event
+  // time) before it, with their messages. What nobody resolved is kept.
+  int64_t alerts_ms = kMinEventTime;
+  // Messages that were sent or given up (wall clock), of resolved alerts.
+  int64_t messages_ms = kMinEventTime;
+  // Gaps that ended (event time).
+  EventTime gaps_ms = kMinEventTime;
+  // Samples of rejected records (event time); their counts stay.
+  EventTime rejects_ms = kMinEventTime;
+};
+
 // One message to one notifier.
 struct OutboxRow {
   int64_t id = 0;
@@ -324,6 +338,15 @@ class Store {
   // and gives those after `sequence`, in order.
   virtual absl::StatusOr<std::vector<LifecycleEvent>> LifecycleAfter(
       int64_t sequence, int64_t now_ms, int limit) = 0;
+
+  // --- Retention.
+
+  // Drops what `before` allows, at most `limit` rows, and gives how many went:
+  // fewer than `limit` when nothing is left to drop. One short transaction, so
+  // that commits do not wait long. Never touches the audit log, rolls, keys and
+  // engine state.
+  virtual absl::StatusOr<int64_t> Prune(const PruneBefore& before,
+                                        int limit) = 0;
 
   // --- Audit.
 
