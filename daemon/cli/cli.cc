@@ -31,6 +31,8 @@ constexpr char kFooter[] =
     "  keywatch rules check rules/                   before you deploy them\n"
     "  keywatch replay --rules rules/ old.jsonl.gz   what they would have "
     "said\n"
+    "  keywatch backup DIRECTORY                     the state, while the "
+    "daemon runs\n"
     "\n"
     "The daemon is found at --address, else $KEYWATCH_ADDRESS, else\n"
     "unix:/run/keywatch/keywatchd.sock, else 127.0.0.1:9140.\n"

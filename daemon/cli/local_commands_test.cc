@@ -115,6 +115,9 @@ TEST_F(LocalCommandsTest, EveryCommandHasHelpWithExamples) {
       {"sources", "gaps"},
       {"config", "check"},
       {"replay"},
+      {"backup"},
+      {"restore"},
+      {"audit", "verify"},
       {"completion"}};
   std::string all;
   for (std::vector<std::string> command : commands) {

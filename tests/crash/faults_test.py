@@ -32,7 +32,10 @@ class Skipped(Exception):
 
 
 def run(*command):
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        return subprocess.CompletedProcess(command, 127, "", str(error))
 
 
 def middle(lane):
@@ -175,6 +178,8 @@ class Faults:
             shutil.rmtree(os.path.join(directory, "lost+found"), ignore_errors=True)
             os.chmod(directory, 0o700)
             lane = self.lane("readonly")
+            # What comes later is lost with the journal, as with the power.
+            run("sync", "-f", directory)
             item = self.to_the_middle(lane)
             # What the kernel does after an error on the device.
             aborted = run("mount", "-o", "remount,abort", directory)
@@ -249,10 +254,13 @@ class Faults:
 
     def stopped_and_overtaken(self):
         """a daemon that was stopped, lost its state to another one, and goes on: it writes nothing, and ends"""
-        lane = self.lane("overtaken")
+        lane, first = self.lane("overtaken"), None
         try:
             item = self.to_the_middle(lane)
             first = lane.process
+            # Not amid a transaction: what then happens is another test.
+            wait_for("messages to be sent", lambda: lane.value("SELECT count(*) FROM outbox WHERE status = 0") == 0)
+            time.sleep(0.5)
             first.send_signal(signal.SIGSTOP)
             # Only by force: the lock of a stopped process holds.
             lane.start()
@@ -268,20 +276,21 @@ class Faults:
             lane.publish(item + 60)
             lane.wait_read(item + 60)
             epoch = lane.value("SELECT epoch FROM partition")
-            commits = lane.value("SELECT commits FROM partition")
             first.send_signal(signal.SIGCONT)
             # It has the same records to read as the other had, and finds out at its commit.
-            assert first.wait(timeout=60) == 1, "the overtaken daemon ended with %s" % first.returncode
+            wait_for("the overtaken daemon to end; it says: " + lane.messages(), lambda: first.poll() is not None, 60)
+            assert first.returncode == 1, "the overtaken daemon ended with %s" % first.returncode
             assert "another process took over" in lane.messages(), lane.messages()
             assert lane.value("SELECT epoch FROM partition") == epoch
-            assert lane.value("SELECT commits FROM partition") == commits, "the overtaken daemon has committed"
             self.finish(lane)
         finally:
+            if first and first.poll() is None:
+                first.kill()
             lane.close()
 
     def stopped_amid_a_commit(self):
         """a daemon stopped amid a transaction keeps others out; killed, it leaves nothing behind"""
-        lane = self.lane("amid")
+        lane, first = self.lane("amid"), None
         lane.keywatchd = self.options.failpoint_binary
         try:
             item = middle(lane)
@@ -306,7 +315,7 @@ class Faults:
             lane.wait_ready()
             self.finish(lane)
         finally:
-            if first.poll() is None:
+            if first and first.poll() is None:
                 first.kill()
             lane.close()
 
@@ -354,7 +363,7 @@ def main():
     parser.add_argument("--only", choices=FAULTS)
     options = parser.parse_args()
     scratch = tempfile.mkdtemp(prefix="keywatch-faults-")
-    failed = 0
+    failed, skipped = 0, []
     try:
         faults = Faults(options, scratch)
         for name in [options.only] if options.only else FAULTS:
@@ -364,13 +373,19 @@ def main():
                 fault()
                 print("ok: %s (%.0f s)" % (fault.__doc__, time.monotonic() - began), flush=True)
             except Skipped as reason:
+                skipped.append("%s: %s" % (name, reason))
                 print("SKIPPED: %s: %s" % (fault.__doc__, reason), flush=True)
             except Exception as error:  # pylint: disable=broad-except
                 failed += 1
                 print("FAILED: %s: %s: %s" % (fault.__doc__, type(error).__name__, error), flush=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return 1 if failed else 0
+    if failed:
+        return 1
+    if skipped:
+        print("skipped: " + "; ".join(skipped))
+        return 77
+    return 0
 
 
 if __name__ == "__main__":

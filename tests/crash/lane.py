@@ -235,9 +235,14 @@ class Lane:
         return (value or 0) / 1000
 
     def wait_read(self, item, seconds=60):
-        """Until everything that is due before item number `item` is committed."""
-        at = scenario.events()[item - 1][0] - 8
-        wait_for("item %d to be committed" % item, lambda: self.watermark() >= at or not self.alive(), seconds)
+        """Until all before item number `item` that the lateness lets go is committed."""
+        newest = {}
+        for (at, _), (listed, _) in zip(scenario.events()[:item], self.items):
+            newest[listed] = max(at, newest.get(listed, 0))
+        due = min(newest.values()) - 2.01
+        wait_for("item %d to be committed" % item, lambda: self.watermark() >= due or not self.alive(), seconds)
+        if not self.alive():
+            raise AssertionError("keywatchd ended with %s:\n%s" % (self.process.returncode, self.messages()))
 
     def alive(self):
         return self.process is not None and self.process.poll() is None

@@ -68,6 +68,16 @@ run_bazel_beside() {
   KEYWATCH_OUTPUT_BASE="${base}-${name}" KEYWATCH_MAX_IDLE=120 run_bazel "$@"
 }
 
+# Builds the daemon with the points at which tests end it, and prints its path.
+failpoint_daemon() {
+  local base
+  run_bazel_beside failpoints build --config=failpoints --noshow_progress \
+    --ui_event_filters=-info //daemon:keywatchd >&2 || return
+  base=$(run_bazel info output_base 2>/dev/null) || return
+  printf '%s/daemon/keywatchd\n' \
+    "$(KEYWATCH_OUTPUT_BASE="${base}-failpoints" bazel_bin)"
+}
+
 # Prints the folder in which Bazel puts what it builds.
 bazel_bin() {
   run_bazel info bazel-bin 2>/dev/null
