@@ -9,6 +9,7 @@
 #include "daemon/rules/encoding.h"
 #include "daemon/rules/predicate_evaluator.h"
 #include "daemon/rules/regex.h"
+#include "re2/re2.h"
 
 namespace keywatch {
 namespace {
@@ -19,6 +20,11 @@ using PartKind = Pattern::Part::Kind;
 
 // Of one value, by placeholders and modifiers.
 constexpr size_t kMaxVariants = 10'000;
+
+// A predicate with its place in the tree, about.
+constexpr size_t kTestBytes = 512;
+// An instruction of a regular expression, about.
+constexpr size_t kInstructionBytes = 48;
 
 struct Bounds {
   int low;
@@ -49,6 +55,13 @@ absl::optional<Expression> ItemValueParser::Refuse(const yaml::Node& value,
   return absl::nullopt;
 }
 
+bool ItemValueParser::Affords(const yaml::Node& value, size_t bytes) {
+  if (reporter_->Spend(bytes)) return true;
+  Refuse(value, "too-large",
+         "the values and expressions of the rule take more than 128 MiB");
+  return false;
+}
+
 std::shared_ptr<Predicate> ItemValueParser::NewPredicate(
     Predicate::Kind kind) const {
   auto predicate = std::make_shared<Predicate>();
@@ -66,6 +79,7 @@ absl::optional<Expression> ItemValueParser::Parse(const yaml::Node& value) {
                      yaml::KindName(value.kind)),
         value.is_map() ? "a nested field is written as a path: a.b" : "");
   }
+  if (!Affords(value, kTestBytes)) return absl::nullopt;
   switch (chain_.test) {
     case ModifierChain::Test::kRegex:
       return ParseRegex(value);
@@ -230,7 +244,8 @@ absl::optional<Expression> ItemValueParser::ParseText(const yaml::Node& value) {
   }
   std::vector<Pattern> variants;
   if (!Expand(value, std::move(pattern), /*plain=*/false, &variants) ||
-      !ApplyTransforms(value, &variants)) {
+      !ApplyTransforms(value, &variants) ||
+      !Affords(value, variants.size() * kTestBytes)) {
     return absl::nullopt;
   }
   std::vector<Expression> alternatives;
@@ -276,6 +291,10 @@ absl::optional<Expression> ItemValueParser::ParseRegex(
     if (!regex.ok()) {
       return Refuse(value, "bad-regex", std::string(regex.status().message()));
     }
+    const auto instructions = static_cast<size_t>((*regex)->ProgramSize());
+    if (!Affords(value, kTestBytes + instructions * kInstructionBytes)) {
+      return absl::nullopt;
+    }
     auto predicate = NewPredicate(Kind::kRegex);
     predicate->regex = *std::move(regex);
     predicate->regex_text =
@@ -293,7 +312,8 @@ absl::optional<Expression> ItemValueParser::ParseCidr(const yaml::Node& value) {
                   "cidr needs a network like 10.0.0.0/8 or 2001:db8::/32");
   }
   std::vector<Pattern> variants;
-  if (!Expand(value, Pattern::Text(value.text), /*plain=*/true, &variants)) {
+  if (!Expand(value, Pattern::Text(value.text), /*plain=*/true, &variants) ||
+      !Affords(value, variants.size() * kTestBytes)) {
     return absl::nullopt;
   }
   std::vector<Expression> alternatives;

@@ -36,6 +36,8 @@ class ItemValueParser {
   bool Expand(const yaml::Node& value, Pattern pattern, bool plain,
               std::vector<Pattern>* results);
   bool ApplyTransforms(const yaml::Node& value, std::vector<Pattern>* values);
+  // Whether the rule may still make so much of itself; refused when not.
+  bool Affords(const yaml::Node& value, size_t bytes);
   absl::optional<Expression> Refuse(const yaml::Node& value, std::string code,
                                     std::string message, std::string hint = "");
   std::shared_ptr<Predicate> NewPredicate(Predicate::Kind kind) const;

@@ -5,14 +5,16 @@
 
 namespace keywatch {
 
-void Reporter::Add(const yaml::Node& node, Issue::Severity severity,
-                   std::string code, std::string message, std::string hint) {
+bool Reporter::Full(Issue::Severity severity) const {
   // A document that is wrong in thousands of places needs not be told all.
   constexpr size_t kMaxIssues = 200;
-  if (issues_.issues().size() >= kMaxIssues &&
-      (severity != Issue::Severity::kError || issues_.has_errors())) {
-    return;
-  }
+  return issues_.issues().size() >= kMaxIssues &&
+         (severity != Issue::Severity::kError || issues_.has_errors());
+}
+
+void Reporter::Add(const yaml::Node& node, Issue::Severity severity,
+                   std::string code, std::string message, std::string hint) {
+  if (Full(severity)) return;
   issues_.Add(file_->At(node, severity, std::move(code), std::move(message),
                         std::move(hint)));
 }
@@ -53,6 +55,7 @@ void Reporter::LintWithin(const yaml::Node& node, size_t offset, size_t length,
 void Reporter::AddWithin(const yaml::Node& node, size_t offset, size_t length,
                          Issue::Severity severity, std::string code,
                          std::string message, std::string hint) {
+  if (Full(severity)) return;
   Issue issue = file_->At(node, severity, std::move(code), std::move(message),
                           std::move(hint));
   const size_t begin = node.column - 1 + (node.quoted ? 1 : 0) + offset;

@@ -32,12 +32,22 @@ class Reporter {
   void LintWithin(const yaml::Node& node, size_t offset, size_t length,
                   std::string code, std::string message, std::string hint = "");
 
+  // Takes `bytes`, about, of the memory that one document may make of itself:
+  // 128 MiB. False when it asks for more than is left.
+  bool Spend(size_t bytes) {
+    constexpr size_t kBytes = size_t{128} << 20;
+    if (bytes > kBytes - spent_) return false;
+    spent_ += bytes;
+    return true;
+  }
+
   bool has_errors() const { return issues_.has_errors(); }
   const yaml::File& file() const { return *file_; }
   bool lint() const { return lint_; }
   IssueList* issues() { return &issues_; }
 
  private:
+  bool Full(Issue::Severity severity) const;
   void Add(const yaml::Node& node, Issue::Severity severity, std::string code,
            std::string message, std::string hint);
   void AddWithin(const yaml::Node& node, size_t offset, size_t length,
@@ -46,6 +56,7 @@ class Reporter {
 
   const yaml::File* file_;
   bool lint_;
+  size_t spent_ = 0;
   IssueList issues_;
 };
 
