@@ -260,12 +260,17 @@ class Lane:
 
     def takes_reloads(self):
         """True once SIGHUP is waited for; before, it ends the process."""
+        tasks = "/proc/%d/task" % self.process.pid
         try:
-            with open("/proc/%d/status" % self.process.pid) as file:
-                blocked = [line for line in file if line.startswith("SigBlk:")]
-            return bool(blocked) and int(blocked[0].split()[1], 16) & 1 == 1
+            for task in os.listdir(tasks):
+                # The thread that waits for signals shows them as not blocked; those that it started block them.
+                with open("%s/%s/status" % (tasks, task)) as file:
+                    blocked = [line for line in file if line.startswith("SigBlk:")]
+                if blocked and int(blocked[0].split()[1], 16) & 1 == 1:
+                    return True
         except OSError:
-            return False
+            pass
+        return False
 
     def reload_with(self, passing):
         path = os.path.join(self.dir, "rules", "passing.yml")
