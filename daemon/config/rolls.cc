@@ -43,6 +43,8 @@ void ReadRolls(Section* root, Config* config) {
   rolls.expiry_tolerance =
       reader.Duration("expiry_tolerance", rolls.expiry_tolerance,
                       absl::ZeroDuration(), absl::Hours(1));
+  rolls.settling_time = reader.Duration("settling_time", rolls.settling_time,
+                                        absl::ZeroDuration(), absl::Hours(24));
   rolls.quiet_time = reader.Duration("quiet_time", rolls.quiet_time,
                                      absl::Minutes(1), absl::Hours(24 * 90));
   rolls.notify = NotifierNames(&section, "notify", *config);

@@ -89,6 +89,9 @@ struct RollerConfig {
   // Providers need a moment to make an expiry work everywhere, and clocks
   // differ: a success of the old key within it is not held against the roll.
   absl::Duration expiry_tolerance = absl::Minutes(1);
+  // A refusal of the old key after that proves its end when everything up to
+  // this much later was read and shows no success.
+  absl::Duration settling_time = absl::Minutes(5);
   // An old key that is never seen refused counts as dead when its log was read
   // without a gap for this long after the expiry and shows no use of it.
   absl::Duration quiet_time = absl::Hours(24);

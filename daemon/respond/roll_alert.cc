@@ -9,10 +9,11 @@
 namespace keywatch {
 
 Alert RollFailureAlert(const RollerConfig& config, const Roll& roll,
-                       EventTime success_ms) {
+                       EventTime success_ms, bool was_completed) {
   Alert alert;
-  alert.id =
-      AlertId(Sha256Hex(absl::StrCat("roll failed\n", roll.id.view()), 32));
+  std::string name = absl::StrCat("roll failed\n", roll.id.view());
+  if (was_completed) absl::StrAppend(&name, "\n", success_ms);
+  alert.id = AlertId(Sha256Hex(name, 32));
   alert.rule_id = RuleId("keywatch.roll");
   alert.rule_name = "rolled_key_still_works";
   alert.title = "A rolled key works after its expiry";

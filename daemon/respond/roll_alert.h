@@ -9,9 +9,10 @@
 namespace keywatch {
 
 // The critical alert of a roll whose old key succeeded at `success_ms`, after
-// its expiry. The same roll always gives the same id. Pure.
+// its expiry. The same roll always gives the same id; another one, that of the
+// success, when it had been completed before. Pure.
 Alert RollFailureAlert(const RollerConfig& config, const Roll& roll,
-                       EventTime success_ms);
+                       EventTime success_ms, bool was_completed);
 
 }  // namespace keywatch
 

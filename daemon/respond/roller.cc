@@ -49,6 +49,10 @@ absl::Status Roller::Load() {
   absl::StatusOr<std::vector<Roll>> rolls = store_->ListRolls(true, kMaxRolls);
   if (!rolls.ok()) return rolls.status();
   for (const Roll& roll : *rolls) Watching(roll);
+  // The newest of the others: an old key may work again long after its roll.
+  rolls = store_->ListRolls(false, kMaxRolls);
+  if (!rolls.ok()) return rolls.status();
+  for (const Roll& roll : *rolls) Watching(roll);
   return absl::OkStatus();
 }
 
@@ -100,6 +104,10 @@ absl::StatusOr<Roll> Roller::Start(const StartRequest& request,
           &roll);
   const absl::StatusOr<KeyProfile> profile = store_->GetKey(request.key);
   if (profile.ok()) {
+    // Of a key that never failed every request succeeded.
+    roll.old_key_last_success_ms =
+        std::max<EventTime>({0, profile->last_success_ms,
+                             profile->failed == 0 ? profile->last_seen_ms : 0});
     AddStep(
         now_ms, kDaemon,
         absl::StrJoin(
@@ -256,7 +264,7 @@ absl::StatusOr<Roll> Roller::Cancel(const RollId& id, absl::string_view actor,
   return Mutate(id, now_ms, [&](Roll* roll) -> absl::StatusOr<Change> {
     Change change;
     if (roll->state == RollState::kCancelled) return change;
-    if (IsFinished(roll->state)) {
+    if (roll->state == RollState::kCompleted) {
       return NotAllowed(*roll, "there is nothing to cancel");
     }
     if (roll->state != RollState::kAwaitingOperator) {

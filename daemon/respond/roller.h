@@ -9,6 +9,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -76,7 +77,7 @@ class Roller {
   Roller(const Roller&) = delete;
   Roller& operator=(const Roller&) = delete;
 
-  // Reads the unfinished rolls; before anything is observed.
+  // Reads the rolls; before anything is observed.
   absl::Status Load();
 
   // Begins a roll. ALREADY_EXISTS, with the other one's id, when the key has a
@@ -93,7 +94,7 @@ class Roller {
   absl::StatusOr<Roll> CloseFollowUp(const RollId& roll, int64_t follow_up,
                                      absl::string_view actor, absl::Time now);
 
-  // Gives the roll up. After a confirmation, a lifecycle event
+  // Gives the roll up, also one that failed. After a confirmation, a lifecycle event
   // key_roll_cancelled says so; the expiry that was recorded stands, so that a
   // use of the old key after it still alerts.
   absl::StatusOr<Roll> Cancel(const RollId& roll, absl::string_view actor,
@@ -102,7 +103,8 @@ class Roller {
   // What the operator does next.
   std::vector<std::string> Instructions(const Roll& roll, absl::Time now) const;
 
-  // True when uses of the key are to be observed. Fast when no roll is open.
+  // True when uses of the key are to be observed: both keys of a roll, the old
+  // one also after it. Fast when there are no rolls.
   bool Watches(absl::string_view key) const;
   std::vector<KeyId> WatchedKeys() const;
   // Takes note of one use; ignores keys that are not watched. Memory only.
@@ -152,7 +154,7 @@ class Roller {
 
   // Keeps `watches_` as the roll says.
   void Watching(const Roll& roll) ABSL_LOCKS_EXCLUDED(mu_);
-  std::vector<RollId> Unfinished() const;
+  std::vector<RollId> Moving() const;
   RollEvidence EvidenceOf(const RollId& id) const;
 
   // Constant after construction.
@@ -161,10 +163,12 @@ class Roller {
   const Inputs inputs_;
 
   // Number of watched rolls, to be asked for every event.
-  std::atomic<int> open_{0};
+  std::atomic<int> watched_{0};
 
   mutable absl::Mutex mu_;
   absl::flat_hash_map<RollId, Watch> watches_ ABSL_GUARDED_BY(mu_);
+  // Of all of them.
+  absl::flat_hash_set<std::string> keys_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace keywatch

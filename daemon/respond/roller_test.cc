@@ -56,6 +56,12 @@ class RollerTest : public testing::Test {
     Commit(std::move(batch));
   }
 
+  void ReadUntil(absl::Time watermark) {
+    CheckpointBatch batch;
+    batch.watermark_ms = ToEventTime(watermark);
+    Commit(std::move(batch));
+  }
+
   absl::StatusOr<Roll> TryStart(const KeyId& key) {
     Roller::StartRequest request;
     request.key = key;
@@ -146,8 +152,11 @@ TEST_F(RollerTest, GuidesFromStartToProof) {
   ASSERT_TRUE(Use(kOld, KeyUse::kRefused).ok());
   EXPECT_EQ(State(started.id), RollState::kVerifying);
   CloseAll(started.id);
+  EXPECT_EQ(State(started.id), RollState::kVerifying) << "not settled";
+  ReadUntil(now_ + absl::Minutes(6));
+  ASSERT_TRUE(roller_->RunOnce(now_).ok());
   EXPECT_EQ(State(started.id), RollState::kCompleted);
-  EXPECT_TRUE(roller_->WatchedKeys().empty());
+  EXPECT_EQ(roller_->WatchedKeys(), std::vector<KeyId>{kOld});
   EXPECT_EQ(Steps(started.id),
             "ada: started: seen on a paste site\n"
             "keywatchd: no request of this key has been seen: is its id "
@@ -161,8 +170,9 @@ TEST_F(RollerTest, GuidesFromStartToProof) {
             "ada: follow-up 1 closed: Review all webhook endpoints and event "
             "destinations of the account: those that were created with this "
             "key stay active after the roll\n"
-            "keywatchd: completed: the new key works, the old one is refused, "
-            "all follow-ups are closed");
+            "keywatchd: completed: the new key works, the old one is refused "
+            "and has not worked since 2026-08-03T14:06:00.000Z, all follow-ups "
+            "are closed");
   EXPECT_EQ(AuditActions(started.id),
             (std::vector<std::string>{"ada roll.close_follow_up",
                                       "ada roll.confirm", "ada roll.start"}));
@@ -243,6 +253,50 @@ TEST_F(RollerTest, AnOldKeyThatOutlivesItsExpiryRaisesACriticalAlertOnce) {
       store_->DueOutbox(ToEventTime(now_), 10);
   ASSERT_EQ(rows->size(), 1u);
   EXPECT_EQ((*rows)[0].notifier, "oncall");
+}
+
+// Nobody looked at the old key of a completed roll again.
+TEST_F(RollerTest, ACompletedRollIsWatchedAlsoAfterARestart) {
+  const Roll started = Start();
+  ASSERT_TRUE(Confirm(started.id).ok());
+  now_ += absl::Minutes(2);
+  ASSERT_TRUE(Use(kNew, KeyUse::kSucceeded).ok());
+  ASSERT_TRUE(Use(kOld, KeyUse::kRefused).ok());
+  CloseAll(started.id);
+  ReadUntil(now_ + absl::Minutes(6));
+  ASSERT_TRUE(roller_->RunOnce(now_).ok());
+  ASSERT_EQ(State(started.id), RollState::kCompleted);
+  Make();
+  ASSERT_TRUE(roller_->Watches("mk_old"));
+  EXPECT_FALSE(roller_->Watches("mk_new"));
+  for (int day = 0; day < 2; ++day) {
+    now_ += absl::Hours(24);
+    ASSERT_TRUE(Use(kOld, KeyUse::kSucceeded).ok());
+  }
+  EXPECT_EQ(State(started.id), RollState::kFailed);
+  EXPECT_EQ(store_->ListAlerts(AlertFilter())->alerts.size(), 1u);
+  EXPECT_TRUE(absl::StrContains(Steps(started.id),
+                                "although the roll had been completed"));
+  // A person may take note of it and give it up.
+  ASSERT_TRUE(roller_->Cancel(started.id, "ada", "key deleted", now_).ok());
+  EXPECT_EQ(State(started.id), RollState::kCancelled);
+}
+
+// `roll status` said "not yet" of a key that had worked all the time.
+TEST_F(RollerTest, ARollKnowsWhenItsKeyWorkedLast) {
+  KeyProfile profile;
+  profile.key = kOld;
+  profile.requests = 5;
+  profile.first_seen_ms = kSampleTime - 1000;
+  profile.last_seen_ms = kSampleTime;
+  CommitProfile(profile);
+  const Roll started = Start();
+  EXPECT_EQ(started.old_key_last_success_ms, kSampleTime);
+  // And takes note before it is confirmed, too.
+  now_ += absl::Hours(2);
+  ASSERT_TRUE(Use(kOld, KeyUse::kSucceeded).ok());
+  EXPECT_EQ(store_->GetRoll(started.id)->old_key_last_success_ms,
+            ToEventTime(now_));
 }
 
 TEST_F(RollerTest, ACrashBetweenTheAlertAndTheRollDoublesNothing) {
@@ -550,20 +604,20 @@ TEST_F(RollerTest, PeopleAndThePipelineMayActAtTheSameTime) {
     for (int i = 0; i < 50; ++i) {
       const EventTime at = ToEventTime(now_ + absl::Milliseconds(i));
       roller_->Observe(kNew.view(), at, KeyUse::kSucceeded);
-      roller_->Observe(kOld.view(), at, KeyUse::kRefused);
+      roller_->Observe(kOld.view(), at + 60'000, KeyUse::kRefused);
       roller_->Watches("mk_old");
       EXPECT_TRUE(roller_->RunOnce(now_).ok());
     }
   });
   for (std::thread& thread : threads) thread.join();
   ASSERT_TRUE(roller_->Flush(now_).ok());
+  ReadUntil(now_ + absl::Hours(1));
   ASSERT_TRUE(roller_->RunOnce(now_).ok());
   const absl::StatusOr<Roll> roll = store_->GetRoll(started.id);
   EXPECT_EQ(roll->state, RollState::kCompleted);
   for (const RollFollowUp& follow_up : roll->follow_ups) {
     EXPECT_TRUE(follow_up.closed) << follow_up.what;
   }
-  EXPECT_TRUE(roller_->WatchedKeys().empty());
 }
 
 }  // namespace

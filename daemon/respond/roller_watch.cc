@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "daemon/core/time.h"
 #include "daemon/respond/roll_alert.h"
 
@@ -83,7 +82,8 @@ absl::StatusOr<bool> Roller::MoveOn(EventTime now_ms, Roll* roll,
   if (roll->state == RollState::kFailed && before != RollState::kFailed) {
     // Before the roll says so: a crash in between raises the same alert again.
     const absl::StatusOr<Alert> raised = store_->RaiseAlert(
-        RollFailureAlert(config_, *roll, evidence.old_key_late_success_ms),
+        RollFailureAlert(config_, *roll, evidence.old_key_late_success_ms,
+                         before == RollState::kCompleted),
         kDaemon, now_ms);
     if (!raised.ok()) return raised.status();
   }
@@ -98,6 +98,7 @@ absl::StatusOr<RollSilence> Roller::SilenceOf(const Roll& roll) const {
   const absl::StatusOr<KeyProfile> profile = store_->GetKey(roll.old_key);
   if (profile.ok()) {
     silence.old_key_last_seen_ms = profile->last_seen_ms;
+    silence.old_key_last_success_ms = profile->last_success_ms;
   } else if (!absl::IsNotFound(profile.status())) {
     return profile.status();
   }
@@ -116,29 +117,20 @@ absl::Status Roller::Advance(const RollId& id, EventTime now_ms) {
 }
 
 bool Roller::Watches(absl::string_view key) const {
-  if (open_ == 0) return false;
+  if (watched_ == 0) return false;
   absl::MutexLock lock(&mu_);
-  return std::any_of(
-      watches_.begin(), watches_.end(), [key](const auto& watch) {
-        return watch.second.roll.old_key.view() == key ||
-               (!key.empty() && watch.second.roll.new_key.view() == key);
-      });
+  return keys_.contains(key);
 }
 
 std::vector<KeyId> Roller::WatchedKeys() const {
-  absl::flat_hash_set<KeyId> keys;
   absl::MutexLock lock(&mu_);
-  for (const auto& [id, watch] : watches_) {
-    keys.insert(watch.roll.old_key);
-    if (!watch.roll.new_key.empty()) keys.insert(watch.roll.new_key);
-  }
-  std::vector<KeyId> sorted(keys.begin(), keys.end());
+  std::vector<KeyId> sorted(keys_.begin(), keys_.end());
   std::sort(sorted.begin(), sorted.end());
   return sorted;
 }
 
 void Roller::Observe(absl::string_view key, EventTime time_ms, KeyUse use) {
-  if (open_ == 0) return;
+  if (watched_ == 0) return;
   absl::MutexLock lock(&mu_);
   for (auto& [id, watch] : watches_) {
     MergeKeyUse(watch.roll, config_, key, time_ms, use, &watch.evidence);
@@ -146,14 +138,14 @@ void Roller::Observe(absl::string_view key, EventTime time_ms, KeyUse use) {
 }
 
 absl::Status Roller::Flush(absl::Time now) {
-  if (open_ == 0) return absl::OkStatus();
+  if (watched_ == 0) return absl::OkStatus();
   std::vector<RollId> changed;
   {
     absl::MutexLock lock(&mu_);
     for (const auto& [id, watch] : watches_) {
       Roll roll = watch.roll;
       bool differs = false;
-      // At the time of its start: what time alone moves on is RunOnce\'s.
+      // At the time of its start: what time alone moves on is RunOnce's.
       AdvanceRoll(config_, watch.evidence, RollSilence(), roll.started_ms,
                   &roll, &differs);
       if (differs) changed.push_back(id);
@@ -175,7 +167,7 @@ absl::Status Roller::OnKeyUse(const KeyId& key, EventTime time_ms, KeyUse use,
 
 absl::Status Roller::RunOnce(absl::Time now) {
   absl::Status first_error;
-  for (const RollId& id : Unfinished()) {
+  for (const RollId& id : Moving()) {
     first_error.Update(Advance(id, ToEventTime(now)));
   }
   return first_error;
@@ -183,20 +175,32 @@ absl::Status Roller::RunOnce(absl::Time now) {
 
 void Roller::Watching(const Roll& roll) {
   absl::MutexLock lock(&mu_);
-  if (IsFinished(roll.state)) {
+  if (roll.state == RollState::kCancelled) {
     watches_.erase(roll.id);
   } else {
     Watch& watch = watches_[roll.id];
     // Two threads may come here in either order.
     if (roll.version >= watch.roll.version) watch.roll = roll;
   }
-  open_ = static_cast<int>(watches_.size());
+  keys_.clear();
+  for (const auto& [id, watch] : watches_) {
+    keys_.insert(watch.roll.old_key.str());
+    // That it goes on working says nothing after the roll.
+    if (!watch.roll.new_key.empty() &&
+        watch.roll.state != RollState::kCompleted) {
+      keys_.insert(watch.roll.new_key.str());
+    }
+  }
+  watched_ = static_cast<int>(watches_.size());
 }
 
-std::vector<RollId> Roller::Unfinished() const {
+std::vector<RollId> Roller::Moving() const {
   std::vector<RollId> ids;
   absl::MutexLock lock(&mu_);
-  for (const auto& [id, watch] : watches_) ids.push_back(id);
+  for (const auto& [id, watch] : watches_) {
+    // Only an event moves a completed roll.
+    if (watch.roll.state != RollState::kCompleted) ids.push_back(id);
+  }
   std::sort(ids.begin(), ids.end());
   return ids;
 }
