@@ -203,6 +203,9 @@ absl::StatusOr<std::vector<RunnerSource>> MakeSources(
   RunnerSource lifecycle;
   lifecycle.format = LifecycleFormat();
   lifecycle.spec.id = SourceId(kLifecycleSource);
+  // It fails only when the store does, and then nothing may pass it by: what it
+  // has still to give would be late.
+  lifecycle.max_silence = absl::InfiniteDuration();
   lifecycle.spec.requests = false;
   lifecycle.open = [store, clock]() -> std::unique_ptr<LogSource> {
     return std::make_unique<LifecycleSource>(store, clock);
