@@ -19,6 +19,7 @@
 namespace keywatch {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -247,6 +248,87 @@ TEST_F(LocalCommandsTest, ExplainShowsTheTreeWithValues) {
                  Write("bad.json", "no json\n")}),
             kExitRefused);
   EXPECT_THAT(err_, HasSubstr("bad.json:1:"));
+}
+
+TEST_F(LocalCommandsTest, ExplainShowsStateBeforeAndAfterOverALog) {
+  const auto request = [](const char* id, int second, const char* key) {
+    return absl::StrCat("{\"@timestamp\": \"2026-08-03T14:00:0", second,
+                        "Z\", \"event\": {\"id\": \"", id,
+                        "\"}, \"api\": {\"key\": {\"id\": \"", key,
+                        "\"}}, \"http\": {\"response\": {\"status_code\": "
+                        "403}}}\n");
+  };
+  const std::string log = Write(
+      "log.jsonl", absl::StrCat(request("a", 0, "k"), request("b", 1, "other"),
+                                request("c", 2, "k")));
+  const std::string last = Write("last.jsonl", request("c", 2, "k"));
+  const std::string rules = Write("stateful.yml", R"(name: denied
+title: Denied
+detection: {selection: {http.response.status_code: 403}, condition: selection}
+---
+name: many_denied
+title: Many
+correlation: {type: event_count, rules: denied, group-by: api.key.id, timespan: 5m, condition: {gte: 2}}
+---
+name: elsewhere
+title: Elsewhere
+logsource: {product: elsewhere}
+detection: {selection: {http.response.status_code: 403}, condition: selection}
+---
+name: filtered
+title: Filtered
+detection: {selection: {http.response.status_code: 403}, condition: selection}
+---
+title: my own
+filter: {rules: [filtered], selection: {api.key.id: k}, condition: not selection}
+)");
+  EXPECT_EQ(Run({"rules", "explain", "--rules", rules, "--event", last, "--log",
+                 log}),
+            kExitOk)
+      << err_;
+  ExpectGolden("rules_explain_log.txt", out_);
+  EXPECT_EQ(Run({"rules", "explain", "--rules", rules, "--event", last, "--log",
+                 log, "--rule", "many", "--output", "json"}),
+            kExitOk);
+  EXPECT_THAT(
+      out_,
+      AllOf(HasSubstr("\"before\": \"1 event in 5m (threshold >= 2); no alert "
+                      "open\""),
+            HasSubstr("\"news\": \"opens an alert: 2 events in 5m (threshold "
+                      ">= 2)\"")));
+  EXPECT_EQ(Run({"rules", "explain", "--rules", rules, "--event", last,
+                 "--format", "no_such"}),
+            kExitRefused);
+  EXPECT_THAT(err_, HasSubstr("no format \"no_such\""));
+}
+
+TEST_F(LocalCommandsTest, CheckTakesListsFromTheConfiguration) {
+  const std::string rule = Write("expand.yml", R"(title: t
+detection: {selection: {source.ip|expand: '%office%'}, condition: selection}
+)");
+  EXPECT_EQ(Run({"rules", "check", rule}), kExitRefused);
+  EXPECT_THAT(out_, HasSubstr("the placeholder %office% is not set"));
+  const std::string config =
+      Write("keywatchd.yaml",
+            "sources: [{name: api, type: file, paths: a.log, format: "
+            "keywatch}]\nrules: {lists: {office: [10.0.0.1]}}\n");
+  EXPECT_EQ(Run({"rules", "check", rule, "--config", config}), kExitOk)
+      << out_ << err_;
+  EXPECT_EQ(Run({"rules", "check", rule, "--config",
+                 Write("bad.yaml", "rules: {lists: 1}\n")}),
+            kExitRefused);
+  EXPECT_THAT(err_, HasSubstr("bad.yaml:1:"));
+}
+
+TEST_F(LocalCommandsTest, CheckNamesMisspeltFields) {
+  const std::string rule = Write("misspelt.yml", R"(title: t
+detection: {selection: {http.response.status_kode: 403, raw.path: x}, condition: selection}
+)");
+  EXPECT_EQ(Run({"rules", "check", rule}), kExitOk) << err_;
+  EXPECT_THAT(out_, AllOf(HasSubstr("\"http.response.status_kode\""),
+                          HasSubstr("did you mean "
+                                    "\"http.response.status_code\"?"),
+                          Not(HasSubstr("raw.path\""))));
 }
 
 TEST_F(LocalCommandsTest, ReplayTellsRulesFromLogs) {

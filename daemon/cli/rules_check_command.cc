@@ -8,10 +8,12 @@
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
 #include "absl/strings/str_cat.h"
+#include "daemon/app/loading.h"
 #include "daemon/cli/commands.h"
 #include "daemon/cli/exit_code.h"
 #include "daemon/cli/issue_json.h"
 #include "daemon/cli/json_output.h"
+#include "daemon/config/loader.h"
 #include "daemon/core/time.h"
 #include "daemon/engine/supports.h"
 #include "daemon/ingest/format.h"
@@ -22,6 +24,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> paths;
+  std::string config;
   bool json = false;
   bool no_lint = false;
   bool require_tests = false;
@@ -81,6 +84,15 @@ int RunCheck(const CommandContext& context, const Options& options) {
   check.compile.known_fields = KnownFields;
   check.lint = !options.no_lint;
   check.require_tests = options.require_tests;
+  if (!options.config.empty()) {
+    LoadedConfig loaded = LoadConfig(
+        options.config, DaemonConfigOptions(ConfigOptions::Files::kIgnore));
+    if (!loaded.ok()) {
+      context.err() << FormatIssues(loaded.issues);
+      return context.Fail(kExitRefused, "the configuration does not load");
+    }
+    check.compile.lists = std::move(loaded.config.rules.lists);
+  }
   const CheckResult result = CheckRules(options.paths, check);
   const int code = result.ok() ? kExitOk : kExitRefused;
 
@@ -125,6 +137,10 @@ void AddRulesCheckCommand(CLI::App* parent, CommandContext* context) {
                    "Rule files, and directories of them")
       ->required()
       ->type_name("");
+  command
+      ->add_option("--config", options->config,
+                   "The configuration whose `lists` the rules use")
+      ->type_name("FILE");
   command->add_flag("--json", options->json, "A line of JSON for each rule");
   command->add_flag("--no-lint", options->no_lint,
                     "Only what is wrong, no advice");
