@@ -62,8 +62,6 @@ int main(int argc, char** argv) {
     return caught && interrupted != 0;
   };
 
-  const int code = keywatch::RunCli(
-      std::vector<std::string>(argv + 1, argv + argc), environment);
-  std::cout.flush();
-  return code;
+  return keywatch::RunCli(std::vector<std::string>(argv + 1, argv + argc),
+                          environment);
 }

@@ -1,9 +1,26 @@
 #include "daemon/app/alert_builder.h"
 
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "daemon/core/codec.h"
 #include "daemon/crypto/hash.h"
 
 namespace keywatch {
+namespace {
+
+// The key comes from a log, and people paste commands: nothing in it may mean
+// something to a shell.
+bool IsPlainWord(absl::string_view word) {
+  return !word.empty() && word[0] != '-' &&
+         std::all_of(word.begin(), word.end(), [](char c) {
+           return absl::ascii_isalnum(c) || c == '_' || c == '-' || c == '.' ||
+                  c == ':';
+         });
+}
+
+}  // namespace
 
 std::string AlertFingerprint(const RuleId& rule, const Group& group) {
   std::string text;
@@ -41,6 +58,16 @@ AlertUpsert BuildAlert(const RuleSet& rules, const Detection& detection,
   alert.explanation = detection.explanation;
   alert.description = rule.description;
   alert.playbook = rule.playbook;
+  if (rule.response.roll != Response::RollMode::kNever &&
+      IsPlainWord(alert.key.view())) {
+    absl::StrAppend(&alert.playbook, alert.playbook.empty() ? "" : "\n\n",
+                    "The rule proposes to roll the key, the old one expiring ",
+                    rule.response.roll_expire == "now"
+                        ? "at once"
+                        : absl::StrCat("after ", rule.response.roll_expire),
+                    ":\n\n    keywatch roll start ", alert.key.view(),
+                    " --alert ", alert.id.view(), " --reason leaked\n");
+  }
   alert.tags = rule.tags;
   alert.evidence = detection.evidence;
   if (rule.stage != Stage::kShadow) {

@@ -46,6 +46,23 @@ TEST(AlertBuilder, CarriesRuleAndEpisode) {
   EXPECT_THAT(alert.notify, ElementsAre("oncall"));
 }
 
+// The mode was parsed and did nothing.
+TEST(AlertBuilder, AProposedRollIsACommandThatCanBePasted) {
+  auto rules = Compile("playbook: look\nresponse: {roll: {mode: propose}}\n");
+  EXPECT_EQ(
+      BuildAlert(*rules, Fired(), {}).alert.playbook,
+      "look\n\nThe rule proposes to roll the key, the old one expiring at "
+      "once:\n\n    keywatch roll start rk_a --alert "
+      "0123456789abcdef0123456789abcdef --reason leaked\n");
+  // The key is what an attacker wrote into a log.
+  for (const char* hostile :
+       {"", "a;reboot", "$(reboot)", "-x", "a b", "a\nb"}) {
+    Detection detection = Fired();
+    detection.key = KeyId(hostile);
+    EXPECT_EQ(BuildAlert(*rules, detection, {}).alert.playbook, "look");
+  }
+}
+
 TEST(AlertBuilder, AClosedEpisodeHasEnded) {
   auto rules = Compile("");
   Detection detection = Fired();

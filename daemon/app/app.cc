@@ -143,8 +143,12 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(Config config, Options options,
   grpc.unix_socket = settings.grpc.unix_socket;
   if (settings.grpc.listen) {
     grpc.tcp_address = settings.grpc.listen->ToString();
-    grpc.allow_remote = true;  // what the configuration did not refuse
   }
+  grpc.token_file = settings.grpc.token_file;
+  grpc.allow_unauthenticated = settings.grpc.allow_unauthenticated;
+  grpc.certificate = settings.grpc.tls_certificate;
+  grpc.key = settings.grpc.tls_key;
+  grpc.client_ca = settings.grpc.tls_client_ca;
   grpc.notifiers = notifier_names;
   grpc.default_notify = settings.default_notify;
   GrpcServer::Dependencies dependencies;

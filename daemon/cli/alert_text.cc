@@ -47,7 +47,7 @@ void PrintSection(const CommandContext& context, absl::string_view title,
   if (text.empty()) return;
   context.out() << "\n" << context.style().Bold(title) << "\n";
   for (const std::string& line :
-       Wrap(SanitizeLines(text), context.text_width() - 2)) {
+       Wrap(SanitizeLines(Reflow(text)), context.text_width() - 2)) {
     context.out() << (line.empty() ? "" : "  ") << line << "\n";
   }
 }

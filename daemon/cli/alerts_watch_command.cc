@@ -140,6 +140,7 @@ grpc::Status Watcher::Stream(DaemonClient* client,
   *request.mutable_filter() = filter;
   if (after_ >= 0) request.set_after_sequence(after_);
   grpc::ClientContext call;
+  client->Authenticate(&call);
   Canceller canceller(context_, &call);
   auto reader = client->alerts()->WatchAlerts(&call, request);
   v1::WatchAlertsResponse message;
@@ -164,6 +165,9 @@ int Watcher::Run() {
   // From here on Ctrl-C ends the watch in order.
   if (Interrupted()) return kExitOk;
   DaemonClient client(&context_);
+  if (!client.prepared().ok()) {
+    return context_.Fail(kExitUsage, client.prepared().message());
+  }
   bool connected = after_ > 0;
   while (true) {
     const int64_t before = after_;

@@ -35,7 +35,8 @@ constexpr char kFooter[] =
     "daemon runs\n"
     "\n"
     "The daemon is found at --address, else $KEYWATCH_ADDRESS, else\n"
-    "unix:/run/keywatch/keywatchd.sock, else 127.0.0.1:9140.\n"
+    "unix:/run/keywatch/keywatchd.sock. $KEYWATCH_TOKEN_FILE, $KEYWATCH_CA,\n"
+    "$KEYWATCH_CERT and $KEYWATCH_KEY stand for the options of these names.\n"
     "\n"
     "Exit codes: 0 done; 1 it was tried and failed; 2 wrong command line; 3\n"
     "refused (rules, configuration, an unknown id, a change that the state "
@@ -52,6 +53,17 @@ void AddGlobalOptions(CLI::App* root, CommandContext* context) {
   root->add_option("--address", context->address,
                    "Where the daemon listens: unix:PATH or HOST:PORT")
       ->type_name("ADDRESS");
+  root->add_option("--token-file", context->token_file,
+                   "A file with your token, for a daemon that wants one")
+      ->type_name("FILE");
+  root->add_option("--ca", context->ca,
+                   "Encrypted, with a certificate that this one signed (PEM)")
+      ->type_name("FILE");
+  root->add_option("--cert", context->certificate,
+                   "Your certificate, for a daemon that wants one")
+      ->type_name("FILE");
+  root->add_option("--key", context->key, "The key of --cert")
+      ->type_name("FILE");
   root->add_option("--output", context->output, "table, or json for scripts")
       ->check(OneOf({"table", "json"}))
       ->type_name("FORMAT")
@@ -164,6 +176,10 @@ int RunCli(const std::vector<std::string>& arguments,
     AddCommands(&root, &context);
     FallThrough(&root);
 
+    if (arguments.empty()) {
+      *environment.err << root.help();
+      return kExitUsage;
+    }
     const std::string unknown = UnknownCommand(&root, arguments);
     if (!unknown.empty()) {
       *environment.err << "error: " << Sanitize(unknown) << "\n";
@@ -177,7 +193,11 @@ int RunCli(const std::vector<std::string>& arguments,
       const int code = root.exit(error, *environment.out, *environment.err);
       return code == 0 ? kExitOk : kExitUsage;
     }
-    return context.run ? context.run() : kExitUsage;
+    const int code = context.run ? context.run() : kExitUsage;
+    // A disk that is full shows only now.
+    environment.out->flush();
+    if (*environment.out || code != kExitOk) return code;
+    return context.Fail(kExitFailure, "the output cannot be written");
   } catch (const std::exception& error) {
     *environment.err << "error: " << error.what() << "\n";
     return kExitFailure;

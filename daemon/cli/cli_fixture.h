@@ -48,6 +48,7 @@ class CliTest : public ::testing::Test {
     };
     environment.terminal = terminal_;
     environment.width = width_;
+    if (full_) out.setstate(std::ios::badbit);
     const int code = RunCli(arguments, environment);
     out_ = out.str();
     err_ = err.str();
@@ -76,6 +77,7 @@ class CliTest : public ::testing::Test {
   FakeClock clock_;
   std::map<std::string, std::string> variables_;
   bool terminal_ = false;
+  bool full_ = false;  // nothing can be written
   int width_ = 100;
   std::string out_;
   std::string err_;

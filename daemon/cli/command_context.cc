@@ -1,7 +1,12 @@
 #include "daemon/cli/command_context.h"
 
-#include <algorithm>
+#include <pwd.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
 #include "daemon/cli/terminal_text.h"
 
 namespace keywatch {
@@ -28,7 +33,16 @@ std::string CommandContext::Actor() const {
     const std::string user = Variable(name);
     if (!user.empty()) return user;
   }
-  return "unknown";
+  // cron and small containers set none of them.
+  struct passwd entry;
+  struct passwd* found = nullptr;
+  std::vector<char> buffer(16384);
+  if (getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found) ==
+          0 &&
+      found != nullptr) {
+    return found->pw_name;
+  }
+  return absl::StrCat("uid ", geteuid());
 }
 
 int CommandContext::Fail(int exit_code, absl::string_view message) const {

@@ -26,6 +26,11 @@ class CommandContext {
   std::string color = "auto";    // or "always", "never"
   std::string actor;             // "" from the environment
   std::string timeout = "10s";
+  // How it shows who calls, and knows the daemon; "" from the environment.
+  std::string token_file;
+  std::string ca;
+  std::string certificate;
+  std::string key;
 
   // What the chosen command does; gives the exit code. Set while the command
   // line is read.
@@ -46,6 +51,11 @@ class CommandContext {
   // For running text: at most 100 columns.
   size_t text_width() const;
   std::string Variable(absl::string_view name) const;
+  // An option's value, or that of an environment variable.
+  std::string OptionOr(const std::string& option,
+                       absl::string_view variable) const {
+    return option.empty() ? Variable(variable) : option;
+  }
   // Who acts: --as, else who called sudo, else the user.
   std::string Actor() const;
 

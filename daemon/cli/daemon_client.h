@@ -4,8 +4,10 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "daemon/cli/command_context.h"
+#include "daemon/cli/exit_code.h"
 #include "grpcpp/grpcpp.h"
 #include "proto/keywatch/v1/keywatch.grpc.pb.h"
 
@@ -28,8 +30,9 @@ class DaemonClient {
   using RuleStub = v1::RuleService::Stub;
   using StatusStub = v1::StatusService::Stub;
 
-  // Where it calls: --address, else $KEYWATCH_ADDRESS, else the socket of the
-  // service when something listens there, else 127.0.0.1:9140.
+  // Where it calls: --address, else $KEYWATCH_ADDRESS, else the socket that a
+  // daemon has whose configuration names none. A token or a certificate that
+  // cannot be used is what every call fails with.
   explicit DaemonClient(const CommandContext* context);
 
   AlertStub* alerts() { return alerts_.get(); }
@@ -45,13 +48,23 @@ class DaemonClient {
            grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                         Response*),
            const Request& request, Response* response) {
+    if (!prepared_.ok()) return context_->Fail(kExitUsage, prepared_.message());
     grpc::ClientContext call;
-    SetDeadline(&call);
+    Prepare(&call);
     return Explain((stub->*method)(&call, request, response));
   }
 
   // The exit code for a status, after printing what it means; 0 when OK.
   int Explain(const grpc::Status& status) const;
+
+  // For calls that are made without Call: shows who calls; and the deadline,
+  // too.
+  void Authenticate(grpc::ClientContext* call) const;
+  void Prepare(grpc::ClientContext* call) const {
+    SetDeadline(call);
+    Authenticate(call);
+  }
+  const absl::Status& prepared() const { return prepared_; }
 
   const std::string& address() const { return address_; }
 
@@ -60,6 +73,8 @@ class DaemonClient {
 
   const CommandContext* const context_;
   const std::string address_;
+  std::string token_;
+  absl::Status prepared_;
   std::unique_ptr<AlertStub> alerts_;
   std::unique_ptr<KeyStub> keys_;
   std::unique_ptr<RollStub> rolls_;

@@ -1,6 +1,7 @@
 // Commands that ask the daemon: what they send, and what people and scripts
 // see. The texts are kept in testdata/.
 
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "daemon/cli/cli_fixture.h"
 #include "daemon/cli/fake_daemon.h"
 #include "daemon/cli/time_text.h"
+#include "daemon/config/config.h"
 #include "gmock/gmock.h"
 
 namespace keywatch {
@@ -484,6 +486,66 @@ TEST_F(DaemonCommandsTest, GapsHaveALength) {
   ExpectGolden("sources_gaps.txt", out_);
 }
 
+TEST_F(DaemonCommandsTest, ATokenIsSentAndStaysOnThisMachineUnlessEncrypted) {
+  const std::string path = testing::TempDir() + "/token";
+  std::ofstream(path) << std::string(40, 't') << "\n";
+  EXPECT_EQ(Run({"--token-file", path, "alerts", "show", "4f1c09aa"}), kExitOk)
+      << err_;
+  EXPECT_EQ(daemon_.alerts.authorization, "Bearer " + std::string(40, 't'));
+  variables_["KEYWATCH_TOKEN_FILE"] = path;
+  EXPECT_EQ(Run({"--address", "192.0.2.1:9140", "alerts", "list"}), kExitUsage);
+  EXPECT_THAT(err_, HasSubstr("unencrypted: give --ca"));
+  EXPECT_EQ(Run({"--address", "192.0.2.1:9140", "alerts", "watch"}),
+            kExitUsage);
+  variables_["KEYWATCH_TOKEN_FILE"] = "/nowhere";
+  EXPECT_EQ(Run({"alerts", "list"}), kExitUsage);
+  EXPECT_THAT(err_, HasSubstr("/nowhere cannot be read"));
+  variables_.erase("KEYWATCH_TOKEN_FILE");
+  EXPECT_EQ(Run({"--cert", path, "alerts", "list"}), kExitUsage);
+  EXPECT_THAT(err_, HasSubstr("--cert and --key go together"));
+}
+
+// A daemon of the default configuration was not found: it had another name for
+// its socket.
+TEST_F(DaemonCommandsTest, TheSocketOfTheDefaultConfigurationIsFound) {
+  variables_.erase("KEYWATCH_ADDRESS");
+  EXPECT_EQ(Run({"status"}), kExitUnreachable);
+  EXPECT_THAT(err_, HasSubstr("unix:" + Config().grpc.unix_socket));
+}
+
+// In the record of a cron job stood "unknown".
+TEST_F(DaemonCommandsTest, WithoutEnvironmentTheActorIsTheUser) {
+  variables_.erase("USER");
+  EXPECT_EQ(Run({"roll", "start", "rk_identity_reader", "--reason", "x"}),
+            kExitOk);
+  EXPECT_THAT(daemon_.rolls.start_request.actor(), Not(HasSubstr("unknown")));
+  EXPECT_THAT(daemon_.rolls.start_request.actor(), Not(IsEmpty()));
+}
+
+// `keywatch alerts list > /dev/full` ended with 0.
+TEST_F(DaemonCommandsTest, OutputThatCannotBeWrittenIsAFailure) {
+  full_ = true;
+  EXPECT_EQ(Run({"alerts", "list"}), kExitFailure);
+  EXPECT_THAT(err_, HasSubstr("the output cannot be written"));
+}
+
+// Everybody had to read the steps to see it.
+TEST_F(DaemonCommandsTest, RollStartWarnsOfAKeyThatNobodyHasSeen) {
+  daemon_.keys.get_ending = grpc::Status(grpc::StatusCode::NOT_FOUND, "no");
+  EXPECT_EQ(Run({"roll", "start", "rk_mistyped", "--reason", "x"}), kExitOk);
+  EXPECT_THAT(err_, HasSubstr("warning: no request of key rk_mistyped"));
+}
+
+TEST_F(DaemonCommandsTest, WithoutACommandTheHelpIsShown) {
+  EXPECT_EQ(Run({}), kExitUsage);
+  EXPECT_THAT(err_, HasSubstr("keywatch alerts list"));
+}
+
+TEST_F(DaemonCommandsTest, AMisspelledChoiceHasASuggestion) {
+  EXPECT_EQ(Run({"--output", "jsn", "status"}), kExitUsage);
+  EXPECT_THAT(err_, HasSubstr("did you mean \"json\"?"));
+}
+
 TEST_F(DaemonCommandsTest, NoDaemonIsExplained) {
   daemon_.Stop();
   EXPECT_EQ(Run({"status"}), kExitUnreachable);
@@ -506,6 +568,8 @@ TEST_F(DaemonCommandsTest, RefusalsAndFailuresHaveTheirExitCodes) {
       {StatusCode::INVALID_ARGUMENT, kExitRefused},
       {StatusCode::ABORTED, kExitRefused},
       {StatusCode::ALREADY_EXISTS, kExitRefused},
+      {StatusCode::UNAUTHENTICATED, kExitRefused},
+      {StatusCode::PERMISSION_DENIED, kExitRefused},
       {StatusCode::DEADLINE_EXCEEDED, kExitUnreachable},
       {StatusCode::UNIMPLEMENTED, kExitUnreachable},
       {StatusCode::INTERNAL, kExitFailure},

@@ -50,9 +50,15 @@ class FakeDaemon {
       if (!second && half > 0) response->set_next_page_token("second");
       return *ending_;
     }
-    grpc::Status GetAlert(grpc::ServerContext*,
+    grpc::Status GetAlert(grpc::ServerContext* context,
                           const v1::GetAlertRequest* request,
                           v1::GetAlertResponse* response) override {
+      authorization.clear();
+      for (const auto& [name, value] : context->client_metadata()) {
+        if (name == "authorization") {
+          authorization.assign(value.data(), value.size());
+        }
+      }
       get_request = *request;
       *response = get;
       return *ending_;
@@ -98,6 +104,7 @@ class FakeDaemon {
     v1::GetAlertResponse get;
     std::vector<v1::WatchAlertsResponse> watch;
     v1::ListAlertsRequest list_request;
+    std::string authorization;  // of the last GetAlert
     v1::GetAlertRequest get_request;
     v1::WatchAlertsRequest watch_request;
     v1::AcknowledgeAlertRequest acknowledge_request;
@@ -122,9 +129,10 @@ class FakeDaemon {
                         v1::GetKeyResponse* response) override {
       get_request = *request;
       *response = get;
-      return *ending_;
+      return get_ending.ok() ? *ending_ : get_ending;
     }
 
+    grpc::Status get_ending;  // of GetKey alone
     v1::ListKeysResponse list;
     v1::GetKeyResponse get;
     v1::ListKeysRequest list_request;

@@ -34,6 +34,17 @@ TEST(TableTest, AlignsColumnsAndLeavesNoTrailingBlanks) {
             "bcd   1234567  x\n");
 }
 
+// A key id of 8 KiB made every row of a pipe as long.
+TEST(TableTest, AnEndlessCellDoesNotWidenTheOtherRows) {
+  Table table({{"KEY"}, {"N"}});
+  table.Add({std::string(5000, 'k'), "1"});
+  table.Add({"short", "2"});
+  std::ostringstream out;
+  table.Print(out, Style(false), 0);
+  EXPECT_THAT(out.str(), ::testing::HasSubstr(std::string(5000, 'k') + "  1"));
+  EXPECT_THAT(out.str(), ::testing::HasSubstr("\nshort  2\n"));
+}
+
 TEST(TableTest, ColourDoesNotCountAsWidth) {
   Table table({{"A"}, {"B"}});
   table.Add({Table::Cell("x",

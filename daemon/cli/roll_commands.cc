@@ -60,6 +60,16 @@ int FullAlertId(DaemonClient* client, std::string* id) {
   return failed;
 }
 
+bool IsKnown(DaemonClient* client, const std::string& key) {
+  grpc::ClientContext call;
+  client->Prepare(&call);
+  v1::GetKeyRequest request;
+  request.set_id(key);
+  v1::GetKeyResponse response;
+  return client->keys()->GetKey(&call, request, &response).error_code() !=
+         grpc::StatusCode::NOT_FOUND;
+}
+
 int RunStart(const CommandContext& context, Options options) {
   DaemonClient client(&context);
   int failed = FullAlertId(&client, &options.alert);
@@ -72,7 +82,14 @@ int RunStart(const CommandContext& context, Options options) {
   v1::StartRollResponse response;
   failed =
       client.Call(client.rolls(), &RollStub::StartRoll, request, &response);
-  return failed != kExitOk ? failed : PrintGuided(context, response);
+  if (failed != kExitOk) return failed;
+  if (!IsKnown(&client, options.key)) {
+    context.err() << "warning: no request of key " << Sanitize(options.key)
+                  << " has been seen: is its id right? (keywatch keys list; "
+                     "keywatch roll cancel "
+                  << Sanitize(response.roll().id()) << " --reason mistyped)\n";
+  }
+  return PrintGuided(context, response);
 }
 
 int RunConfirm(const CommandContext& context, const Options& options) {

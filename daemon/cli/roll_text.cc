@@ -13,9 +13,9 @@ void PrintRoll(const CommandContext& context, const v1::Roll& roll) {
   const Style style = context.style();
   const absl::Time now = context.now();
   std::ostream& out = context.out();
-  const auto time = [now](bool known,
-                          const google::protobuf::Timestamp& value) {
-    return known ? BothTimes(FromProto(value), now) : std::string("not yet");
+  const auto time = [now](bool known, const google::protobuf::Timestamp& value,
+                          const char* otherwise = "not yet") {
+    return known ? BothTimes(FromProto(value), now) : std::string(otherwise);
   };
   out << "roll        " << Sanitize(roll.id()) << "\n"
       << "state       " << style.OfState(roll.state(), Word(roll.state()))
@@ -40,8 +40,8 @@ void PrintRoll(const CommandContext& context, const v1::Roll& roll) {
         << "\n"
         << "old worked  "
         << time(roll.has_old_key_last_success_time(),
-                roll.old_key_last_success_time())
-        << " (last)\n"
+                roll.old_key_last_success_time(), "not seen")
+        << (roll.has_old_key_last_success_time() ? " (last)" : "") << "\n"
         << "old refused "
         << time(roll.has_old_key_refused_time(), roll.old_key_refused_time())
         << "\n";
@@ -67,7 +67,11 @@ void PrintRoll(const CommandContext& context, const v1::Roll& roll) {
     out << "\n" << style.Bold("Steps") << "\n";
     for (const v1::RollStep& step : roll.steps()) {
       out << "  " << UtcTime(FromProto(step.time())) << "  "
-          << Sanitize(step.actor()) << "  " << Sanitize(step.what()) << "\n";
+          << Sanitize(step.actor()) << "\n";
+      for (const std::string& line :
+           Wrap(Sanitize(step.what()), context.text_width() - 6)) {
+        out << "      " << line << "\n";
+      }
     }
   }
 }

@@ -11,6 +11,8 @@ namespace {
 constexpr size_t kBetween = 2;
 // A flexible column keeps this much, however narrow the terminal is.
 constexpr size_t kLeastFlexible = 8;
+// Where nothing is cut, longer cells do not widen their column.
+constexpr size_t kWidestUncut = 80;
 
 std::string Pad(const std::string& shown, size_t shown_width, size_t width,
                 Table::Align align) {
@@ -27,7 +29,11 @@ std::vector<size_t> Table::Widths(size_t available) const {
   }
   for (const auto& row : rows_) {
     for (size_t i = 0; i < widths.size(); ++i) {
-      widths[i] = std::max(widths[i], DisplayWidth(row[i].text));
+      const size_t width = DisplayWidth(row[i].text);
+      // What is not cut may be as long as an attacker likes: it makes its own
+      // row long, and not every other one.
+      if (available == 0 && width > kWidestUncut) continue;
+      widths[i] = std::max(widths[i], width);
     }
   }
   if (available == 0) return widths;
@@ -79,7 +85,8 @@ void Table::Print(std::ostream& out, const Style& style, size_t width,
   for (const auto& row : rows_) {
     cells.clear();
     for (size_t i = 0; i < columns_.size(); ++i) {
-      const std::string text = CutToWidth(row[i].text, widths[i]);
+      const std::string text =
+          available == 0 ? row[i].text : CutToWidth(row[i].text, widths[i]);
       cells.push_back(Pad(row[i].color ? row[i].color(text) : text,
                           DisplayWidth(text), widths[i], columns_[i].align));
     }

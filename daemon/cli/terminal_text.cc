@@ -131,6 +131,33 @@ std::vector<std::string> Wrap(absl::string_view text, size_t width) {
   return lines;
 }
 
+std::string Reflow(absl::string_view text) {
+  const auto is_item = [](absl::string_view line) {
+    if (absl::StartsWith(line, "- ") || absl::StartsWith(line, "* ")) {
+      return true;
+    }
+    const size_t digits = line.find_first_not_of("0123456789");
+    return digits != 0 && digits != absl::string_view::npos &&
+           (absl::StartsWith(line.substr(digits), ". ") ||
+            absl::StartsWith(line.substr(digits), ") "));
+  };
+  std::string flowed;
+  bool open = false;  // the next line may join this one
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    const absl::string_view word = absl::StripAsciiWhitespace(line);
+    const bool set_off = absl::StartsWith(line, "    ") && !open;
+    const bool joins = open && !word.empty() && !is_item(word);
+    if (joins) {
+      absl::StrAppend(&flowed, " ", word);
+      continue;
+    }
+    if (!flowed.empty()) flowed += '\n';
+    absl::StrAppend(&flowed, set_off ? line : word);
+    open = !word.empty() && !set_off;
+  }
+  return flowed;
+}
+
 std::string ShellQuote(absl::string_view word) {
   bool plain = !word.empty();
   for (const char c : word) {

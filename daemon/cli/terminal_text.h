@@ -30,6 +30,11 @@ std::string CutToWidth(absl::string_view text, size_t width);
 // kept.
 std::vector<std::string> Wrap(absl::string_view text, size_t width);
 
+// The lines of a text that somebody wrapped by hand, put together to paragraphs:
+// a blank line, a list's item (`- `, `* `, `1. `) and what is set off by four
+// blanks begin a new one.
+std::string Reflow(absl::string_view text);
+
 // A word as a shell reads it back: quoted when it must be.
 std::string ShellQuote(absl::string_view word);
 

@@ -54,6 +54,15 @@ TEST(TerminalTextTest, WrapsAtBlanksAndKeepsLines) {
   EXPECT_THAT(Wrap("", 8), IsEmpty());
 }
 
+// Line ends of the YAML stood beside those of the terminal.
+TEST(TerminalTextTest, ParagraphsFlowAndListsStayLists) {
+  EXPECT_EQ(Reflow("one\ntwo\n\n1. first\n   goes on\n2. second\n- dash\nmore"),
+            "one two\n\n1. first goes on\n2. second\n- dash more");
+  EXPECT_EQ(Reflow("run:\n\n    keywatch status\n    keywatch alerts list\n"),
+            "run:\n\n    keywatch status\n    keywatch alerts list\n");
+  EXPECT_EQ(Reflow(""), "");
+}
+
 TEST(TerminalTextTest, WhatAShellWouldActOnIsQuoted) {
   EXPECT_EQ(ShellQuote("rk_live:4f1c:W4ie"), "rk_live:4f1c:W4ie");
   EXPECT_EQ(ShellQuote("a; rm -rf ~"), "'a; rm -rf ~'");

@@ -26,9 +26,17 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
 struct GrpcConfig {
   // nullopt: no TCP listener.
-  absl::optional<ListenAddress> listen = ListenAddress{"127.0.0.1", 9140};
+  absl::optional<ListenAddress> listen;
   // "": none.
-  std::string unix_socket;
+  std::string unix_socket = "/run/keywatch/keywatchd.sock";
+  // The file of bearer tokens; "": none.
+  std::string token_file;
+  // Whoever reaches `listen`, which is loopback, may do everything.
+  bool allow_unauthenticated = false;
+  // PEM files; "": not encrypted, and clients need no certificate.
+  std::string tls_certificate;
+  std::string tls_key;
+  std::string tls_client_ca;
 };
 
 struct HttpConfig {

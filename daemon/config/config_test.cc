@@ -145,7 +145,8 @@ TEST(Paths, CountFromTheDirectoryOfTheFile) {
 
 TEST(Config, DefaultsAreUsable) {
   const Config config = Good(kSource);
-  EXPECT_EQ(config.grpc.listen->ToString(), "127.0.0.1:9140");
+  EXPECT_FALSE(config.grpc.listen.has_value());
+  EXPECT_EQ(config.grpc.unix_socket, "/run/keywatch/keywatchd.sock");
   EXPECT_EQ(config.http.listen->ToString(), "127.0.0.1:9141");
   EXPECT_EQ(config.state_directory, "/var/lib/keywatch");
   EXPECT_TRUE(config.notifiers.empty());
@@ -158,15 +159,58 @@ TEST(Config, ListenersMayBeTurnedOffOrOpened) {
       "grpc: {listen: none}\nhttp: {listen: '0.0.0.0:80', allow_remote: yes}"));
   EXPECT_FALSE(config.grpc.listen.has_value());
   EXPECT_EQ(config.http.listen->ToString(), "0.0.0.0:80");
-  EXPECT_EQ(
-      Good(absl::StrCat(kSource, "grpc: {unix_socket: ''}")).grpc.unix_socket,
-      "");
+  const LoadedConfig deaf =
+      Load(absl::StrCat(kSource, "grpc: {unix_socket: none}"));
+  EXPECT_EQ(deaf.config.grpc.unix_socket, "");
+  EXPECT_THAT(Codes(deaf.issues), ElementsAre("no-listener"));
   EXPECT_THAT(Codes(Load(absl::StrCat(kSource, "grpc: {listen: ''}")).issues),
               ElementsAre("bad-address"));
   EXPECT_THAT(Codes(Load(absl::StrCat(kSource, "grpc: {unix_socket: /",
                                       std::string(107, 'x'), "}"))
                         .issues),
               ElementsAre("bad-path"));
+}
+
+// A TCP port was open to every user of the machine, as anybody, without a word.
+TEST(Config, TcpWantsToKnowWhoCalls) {
+  const auto codes = [](absl::string_view grpc) {
+    return Codes(Load(absl::StrCat(kSource, "grpc: {", grpc, "}")).issues);
+  };
+  EXPECT_THAT(codes("listen: '127.0.0.1:1'"), ElementsAre("no-tokens"));
+  EXPECT_THAT(codes("listen: '127.0.0.1:1', allow_unauthenticated: true"),
+              ElementsAre());
+  EXPECT_THAT(codes("listen: '10.0.0.1:1', allow_unauthenticated: true"),
+              ElementsAre("not-loopback"));
+  EXPECT_THAT(codes("allow_unauthenticated: true"), ElementsAre("no-listener"));
+  ConfigOptions options;
+  options.files = Files::kIgnore;
+  const auto unseen = [&options](absl::string_view grpc) {
+    return Codes(ParseConfig("k.yaml",
+                             absl::StrCat(kSource, "grpc: {", grpc, "}"),
+                             options)
+                     .issues);
+  };
+  EXPECT_THAT(unseen("listen: '127.0.0.1:1', tokens: {file: t}"),
+              ElementsAre());
+  EXPECT_THAT(unseen("listen: '127.0.0.1:1', tokens: {file: t}, "
+                     "allow_unauthenticated: true"),
+              ElementsAre("not-loopback"));
+  EXPECT_THAT(unseen("listen: '10.0.0.1:1', tokens: {file: t}"),
+              ElementsAre("not-loopback"));
+  EXPECT_THAT(unseen("listen: '10.0.0.1:1', "
+                     "tls: {certificate: c, key: {file: k}}"),
+              ElementsAre("no-tokens"));
+  EXPECT_THAT(unseen("listen: '10.0.0.1:1', tokens: {file: t}, "
+                     "tls: {certificate: c, key: {file: k}, client_ca: a}"),
+              ElementsAre());
+  EXPECT_THAT(unseen("listen: '127.0.0.1:1', tokens: {file: t}, "
+                     "tls: {certificate: c}"),
+              ElementsAre("missing-key"));
+  EXPECT_EQ(Good(absl::StrCat(kSource,
+                              "grpc: {listen: '127.0.0.1:1', "
+                              "allow_unauthenticated: true}"))
+                .grpc.unix_socket,
+            "");
 }
 
 TEST(Config, SourcesHaveWhatTheySay) {

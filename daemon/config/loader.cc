@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/config/hide_secrets.h"
 #include "daemon/config/section.h"
 #include "daemon/yaml/document.h"
 
@@ -121,7 +122,10 @@ LoadedConfig Load(const yaml::File& file, const ConfigOptions& options,
   LoadedConfig loaded;
   loaded.issues = std::move(read_issues);
   // After a syntax error half a document would only give more confusion.
-  if (loaded.issues.has_errors() && file.documents().empty()) return loaded;
+  if (loaded.issues.has_errors() && file.documents().empty()) {
+    HideSecrets(&loaded.issues);
+    return loaded;
+  }
   const auto& documents = file.documents();
   if (documents.size() > 1) {
     loaded.issues.Add(
@@ -141,6 +145,7 @@ LoadedConfig Load(const yaml::File& file, const ConfigOptions& options,
   Section root(&context, documents.empty() ? &nothing : &documents[0], "");
   ReadDocument(&root, &loaded.config);
   SortByPlace(&loaded.issues);
+  HideSecrets(&loaded.issues);
   return loaded;
 }
 
@@ -166,6 +171,7 @@ LoadedConfig ParseConfig(const std::string& name, absl::string_view text,
 std::vector<std::string> ConfigKeys() {
   // One of everything that has keys of its own.
   constexpr char kProbe[] =
+      "grpc: {tokens: {}, tls: {key: {}}}\n"
       "sources: [{type: file}, {type: http, bearer: {}}]\n"
       "notifiers: [{type: alertmanager, bearer: {}},"
       " {type: webhook, secrets: [{}]}]\n"

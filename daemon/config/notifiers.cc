@@ -71,8 +71,8 @@ void ReadWebhook(Section* section, NotifierConfig* notifier) {
     return;
   }
   for (const yaml::Node& secret : secrets->list) {
-    const std::string path =
-        section->SecretFile(secret, "notifiers[].secrets[]");
+    const std::string path = section->SecretFile(
+        secret, "notifiers[].secrets[]", Section::SecretForm::kWebhook);
     if (!path.empty()) notifier->secret_files.push_back(path);
   }
 }

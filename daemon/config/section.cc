@@ -6,9 +6,28 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "daemon/config/hide_secrets.h"
 #include "daemon/core/issue.h"
 
 namespace keywatch {
+namespace {
+
+// Whether a URL has a user, or a parameter that is named as secrets are.
+bool HoldsSecret(absl::string_view authority, absl::string_view rest) {
+  if (absl::StrContains(authority, "@")) return true;
+  const size_t query = rest.find('?');
+  if (query == absl::string_view::npos) return false;
+  for (absl::string_view parameter :
+       absl::StrSplit(rest.substr(query + 1), absl::ByAnyChar("&#;"))) {
+    if (IsSecretName(parameter.substr(0, parameter.find('='))) ||
+        MaskSecrets(parameter) != parameter) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
 
 Section::Section(LoadContext* context, const yaml::Node* node, std::string path)
     : context_(context),
@@ -125,8 +144,12 @@ void Section::CheckUrl(const yaml::Node& node, bool carries_secret) {
   }
   const absl::string_view rest = url.substr(url.find("://") + 3);
   absl::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
-  const size_t at = authority.rfind('@');
-  if (at != absl::string_view::npos) authority = authority.substr(at + 1);
+  if (HoldsSecret(authority, rest)) {
+    HiddenError(node, "secret-in-config",
+                "a secret does not belong into the URL",
+                "write bearer: {file: PATH} instead");
+    return;
+  }
   const absl::string_view host =
       absl::StartsWith(authority, "[")
           ? authority.substr(1, authority.find(']') - 1)

@@ -56,10 +56,17 @@ class Section {
   void CheckPath(const yaml::Node& node, const std::string& path, Kind kind);
 
   // The secret at `key`: {file: PATH} or {credential: NAME}. Gives the path
-  // that it is read from; "" when absent. The file must be there, not empty,
-  // and closed to everybody but its owner and group.
-  std::string SecretFile(absl::string_view key);
-  std::string SecretFile(const yaml::Node& node, const std::string& path);
+  // that it is read from; "" when absent. The file must be there, closed to
+  // everybody but its owner and group, and hold what `form` says.
+  enum class SecretForm {
+    kAny,      // a file of its own kind; not empty
+    kLine,     // one line of text
+    kWebhook,  // one line: whsec_ and base64
+  };
+  std::string SecretFile(absl::string_view key,
+                         SecretForm form = SecretForm::kLine);
+  std::string SecretFile(const yaml::Node& node, const std::string& path,
+                         SecretForm form);
 
   // Header fields: name to value.
   std::vector<std::pair<std::string, std::string>> Headers(
@@ -83,6 +90,8 @@ class Section {
   void FinishUnchecked();
 
  private:
+  void CheckSecret(const yaml::Node& named, const std::string& path,
+                   SecretForm form);
   std::string KeyPath(absl::string_view key) const;
 
   LoadContext* const context_;

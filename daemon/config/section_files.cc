@@ -4,19 +4,31 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 #include "daemon/config/section.h"
+#include "daemon/core/secret.h"
 
 namespace keywatch {
 namespace {
 
 using Files = ConfigOptions::Files;
+
+constexpr size_t kMaxSecretBytes = 64 * 1024;
+// As Standard Webhooks says.
+constexpr size_t kMinWebhookBytes = 24;
+constexpr size_t kMaxWebhookBytes = 64;
 
 // Whether `error` may only mean that this user is not the daemon's.
 bool MayBeHidden(int error, Files files) {
@@ -31,6 +43,31 @@ void Report(yaml::MapReader* reader, const yaml::Node& node, bool warning,
   } else {
     reader->ErrorAt(node, std::move(code), std::move(message), std::move(hint));
   }
+}
+
+// What is wrong with the text of a secret's file, and what to do; "" nothing.
+std::pair<std::string, std::string> WrongWith(absl::string_view text,
+                                              Section::SecretForm form) {
+  if (text.size() > kMaxSecretBytes) {
+    return {"is too large for a secret", "64 KiB at most"};
+  }
+  absl::string_view line = absl::StripAsciiWhitespace(text);
+  if (line.empty() || std::any_of(line.begin(), line.end(), [](char c) {
+        return static_cast<unsigned char>(c) < ' ' || c == '\x7f';
+      })) {
+    return {"holds no secret", "one line of text"};
+  }
+  if (form != Section::SecretForm::kWebhook) return {};
+  std::string bytes;
+  const bool good = absl::ConsumePrefix(&line, "whsec_") &&
+                    absl::Base64Unescape(line, &bytes) &&
+                    bytes.size() >= kMinWebhookBytes &&
+                    bytes.size() <= kMaxWebhookBytes;
+  const Secret decoded(std::move(bytes));
+  if (good) return {};
+  return {"holds no webhook secret",
+          "whsec_ and 24 to 64 bytes in base64: echo whsec_$(openssl rand "
+          "-base64 32)"};
 }
 
 }  // namespace
@@ -97,14 +134,14 @@ void Section::CheckPath(const yaml::Node& node, const std::string& path,
   }
 }
 
-std::string Section::SecretFile(absl::string_view key) {
+std::string Section::SecretFile(absl::string_view key, SecretForm form) {
   const yaml::Node* node = reader_.Get(key);
   if (node == nullptr) return "";
-  return SecretFile(*node, KeyPath(key));
+  return SecretFile(*node, KeyPath(key), form);
 }
 
-std::string Section::SecretFile(const yaml::Node& node,
-                                const std::string& path) {
+std::string Section::SecretFile(const yaml::Node& node, const std::string& path,
+                                SecretForm form) {
   if (!node.is_map()) {
     HiddenError(node, "secret-in-config",
                 "a secret stands in a file, not in the configuration",
@@ -196,8 +233,26 @@ std::string Section::SecretFile(const yaml::Node& node,
         &reader_, named, MayBeHidden(error, files), "no-such-file",
         absl::StrCat("\"", named.text, "\" cannot be read: ", strerror(error)),
         "");
+    return secret_path;
   }
+  CheckSecret(named, secret_path, form);
   return secret_path;
+}
+
+// What a notifier refuses when it is made, or a request when it is sent, is a
+// mistake that shows here.
+void Section::CheckSecret(const yaml::Node& named, const std::string& path,
+                          SecretForm form) {
+  if (form == SecretForm::kAny) return;
+  std::string text(kMaxSecretBytes + 1, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(&text[0], static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
+  const auto [message, hint] = WrongWith(text, form);
+  const Secret read_text(std::move(text));  // overwritten when it goes
+  if (message.empty()) return;
+  reader_.ErrorAt(named, "bad-secret",
+                  absl::StrCat("\"", named.text, "\" ", message), hint);
 }
 
 }  // namespace keywatch

@@ -13,8 +13,10 @@ namespace {
 void AppendFollowUps(const Roll& roll, std::vector<std::string>* lines) {
   for (const RollFollowUp& follow_up : roll.follow_ups) {
     if (follow_up.closed) continue;
-    lines->push_back(
-        absl::StrCat("Follow-up ", follow_up.id, ": ", follow_up.what, "."));
+    lines->push_back(absl::StrCat("Follow-up ", follow_up.id, ": ",
+                                  follow_up.what,
+                                  ". Then: \"keywatch roll close-follow-up ",
+                                  roll.id.view(), " ", follow_up.id, "\"."));
   }
 }
 
@@ -57,7 +59,9 @@ std::vector<std::string> HowToRoll(const RollProvider& provider,
       "Then confirm roll ", roll.id.view(),
       " with the id of the new key and the time at which the old one stops "
       "working: \"keywatch roll confirm ",
-      roll.id.view(), "\"."));
+      roll.id.view(),
+      " --new-key NEW_KEY_ID --expires now\" (or 24h, or a "
+      "time)."));
   return lines;
 }
 
@@ -65,8 +69,10 @@ std::string WhatIsMissingOfTheOldKey(const RollerConfig& config,
                                      const Roll& roll) {
   const absl::string_view key = roll.old_key.view();
   if (roll.old_key_refused_ms != 0) {
-    return absl::StrCat("Key ", key, " was refused at ",
-                        FormatTime(roll.old_key_refused_ms), ": done.");
+    return absl::StrCat(
+        "Key ", key, " was refused at ", FormatTime(roll.old_key_refused_ms),
+        ": done when the log shows no success of it for ",
+        keywatch::FormatDuration(config.settling_time), " after that.");
   }
   return absl::StrCat("Key ", key, " must be seen refused, or not at all for ",
                       keywatch::FormatDuration(config.quiet_time),
@@ -132,7 +138,10 @@ std::vector<std::string> RollInstructions(const RollerConfig& config,
       lines.push_back(
           "If somebody may have reached sensitive data with it, contact the "
           "provider's support.");
-      lines.push_back("Then start a new roll for the key that is in use.");
+      lines.push_back(absl::StrCat(
+          "The roll completes when the log shows the key refused. To take note "
+          "of it otherwise: \"keywatch roll cancel ",
+          roll.id.view(), " --reason TEXT\"."));
       AppendFollowUps(roll, &lines);
       break;
     case RollState::kCompleted:

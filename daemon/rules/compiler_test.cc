@@ -72,12 +72,29 @@ TEST(CompilerTest, RulesStandBehindTheirInputs) {
   EXPECT_EQ(result.documents[1].id, "d1");
 }
 
+// `auto` was taken without a word, and nothing was rolled.
+TEST(CompilerTest, RollsThatNobodyWouldMakeAreWarnedOf) {
+  for (const char* mode : {"approve", "auto"}) {
+    const CompileResult result = Compile(
+        {absl::StrCat("title: T\nid: i\nresponse: {roll: {mode: ", mode, "}}\n",
+                      "detection: {s: {a: 1}, condition: s}\n")});
+    ASSERT_NE(result.rules, nullptr) << FormatIssues(result.issues);
+    EXPECT_EQ(result.rules->rule(0).response.roll,
+              Response::RollMode::kPropose);
+    EXPECT_NE(
+        FormatIssues(result.issues)
+            .find("r0.yml:3:24: warning: Keywatch rolls no key by itself"),
+        std::string::npos)
+        << FormatIssues(result.issues);
+  }
+}
+
 TEST(CompilerTest, TheHeaderIsKept) {
   const CompileResult result = Compile(
       {"title: T\nid: i\nlevel: high\nstatus: test\nauthor: A\n"
        "description: D\ntags: [attack.t1078]\nreferences: [u]\n"
        "falsepositives: [f]\nplaybook: P\nstage: shadow\nmax-groups: 7\n"
-       "response: {notify: [n], roll: {mode: approve, approvals: 2, expire: "
+       "response: {notify: [n], roll: {mode: propose, approvals: 2, expire: "
        "1h}}\n"
        "detection: {s: {a: 1}, condition: s}\n"});
   ASSERT_NE(result.rules, nullptr) << FormatIssues(result.issues);
@@ -93,7 +110,7 @@ TEST(CompilerTest, TheHeaderIsKept) {
   EXPECT_THAT(rule.false_positives, ElementsAre("f"));
   EXPECT_TRUE(rule.response.notify_set);
   EXPECT_THAT(rule.response.notify, ElementsAre("n"));
-  EXPECT_EQ(rule.response.roll, Response::RollMode::kApprove);
+  EXPECT_EQ(rule.response.roll, Response::RollMode::kPropose);
   EXPECT_EQ(rule.response.approvals, 2);
   EXPECT_EQ(rule.response.roll_expire, "1h");
   EXPECT_EQ(rule.max_groups, 7u);

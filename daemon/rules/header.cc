@@ -174,6 +174,13 @@ class HeaderParser {
       yaml::MapReader roll_reader(reporter_.file(), roll, reporter_.issues());
       response.roll = static_cast<Response::RollMode>(roll_reader.Choice(
           "mode", {"never", "propose", "approve", "auto"}, 0));
+      if (response.roll > Response::RollMode::kPropose) {
+        roll_reader.Warning("mode", "unsupported",
+                            "Keywatch rolls no key by itself: the alert "
+                            "proposes the roll, and a person starts it",
+                            "mode: propose");
+        response.roll = Response::RollMode::kPropose;
+      }
       response.approvals =
           static_cast<int>(roll_reader.Int("approvals", 1, 1, 10));
       response.roll_expire = roll_reader.String("expire", "now");

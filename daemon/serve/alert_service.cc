@@ -117,11 +117,12 @@ grpc::Status AlertService::GetAlert(grpc::ServerContext* context,
 
 template <typename Request>
 absl::StatusOr<Alert> AlertService::SetState(const Request& request,
+                                             const std::string& claimed,
                                              AlertState state) {
   absl::StatusOr<AlertId> id = FindId(request.id());
   if (!id.ok()) return id.status();
   absl::StatusOr<std::string> actor =
-      text_->Required("actor", request.actor(), RequestText::kActorBytes);
+      text_->Required("actor", claimed, RequestText::kActorBytes);
   if (!actor.ok()) return actor.status();
   absl::StatusOr<std::string> note =
       text_->Optional("note", request.note(), RequestText::kNoteBytes);
@@ -139,7 +140,8 @@ grpc::Status AlertService::AcknowledgeAlert(
   return runner_->Unary(
       context, kService, "AcknowledgeAlert", [&]() -> absl::Status {
         absl::StatusOr<Alert> alert =
-            SetState(*request, AlertState::kAcknowledged);
+            SetState(*request, runner_->Actor(context, request->actor()),
+                     AlertState::kAcknowledged);
         if (!alert.ok()) return alert.status();
         ToProto(*alert, AlertView::kSummary, response->mutable_alert());
         return absl::OkStatus();
@@ -151,7 +153,9 @@ grpc::Status AlertService::ResolveAlert(grpc::ServerContext* context,
                                         v1::ResolveAlertResponse* response) {
   return runner_->Unary(
       context, kService, "ResolveAlert", [&]() -> absl::Status {
-        absl::StatusOr<Alert> alert = SetState(*request, AlertState::kResolved);
+        absl::StatusOr<Alert> alert =
+            SetState(*request, runner_->Actor(context, request->actor()),
+                     AlertState::kResolved);
         if (!alert.ok()) return alert.status();
         ToProto(*alert, AlertView::kSummary, response->mutable_alert());
         return absl::OkStatus();
@@ -209,7 +213,8 @@ grpc::Status AlertService::RaiseAlert(grpc::ServerContext* context,
                                       v1::RaiseAlertResponse* response) {
   return runner_->Unary(context, kService, "RaiseAlert", [&]() -> absl::Status {
     absl::StatusOr<std::string> actor =
-        text_->Required("actor", request->actor(), RequestText::kActorBytes);
+        text_->Required("actor", runner_->Actor(context, request->actor()),
+                        RequestText::kActorBytes);
     if (!actor.ok()) return actor.status();
     absl::StatusOr<Alert> alert = MakeAlert(*request, *actor);
     if (!alert.ok()) return alert.status();

@@ -56,7 +56,8 @@ class AlertService final : public v1::AlertService::Service {
  private:
   absl::StatusOr<AlertId> FindId(const std::string& text);
   template <typename Request>
-  absl::StatusOr<Alert> SetState(const Request& request, AlertState state);
+  absl::StatusOr<Alert> SetState(const Request& request,
+                                 const std::string& claimed, AlertState state);
   absl::StatusOr<Alert> MakeAlert(const v1::RaiseAlertRequest& request,
                                   const std::string& actor);
   absl::Status Watch(grpc::ServerContext* context,

@@ -1,10 +1,13 @@
 #include "daemon/serve/grpc_server.h"
 
+#include <fstream>
+#include <sstream>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "daemon/serve/access.h"
 #include "daemon/serve/alert_feed.h"
 #include "daemon/serve/alert_service.h"
 #include "daemon/serve/key_service.h"
@@ -13,7 +16,8 @@
 #include "daemon/serve/rpc.h"
 #include "daemon/serve/rule_service.h"
 #include "daemon/serve/status_service.h"
-#include "daemon/serve/unix_socket.h"
+#include "daemon/serve/unix_listener.h"
+#include "grpc/support/log.h"
 #include "grpc/support/time.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
@@ -33,11 +37,66 @@ AlertService::Options AlertOptions(const GrpcServer::Options& options) {
   return out;
 }
 
+absl::Status CheckTcp(const GrpcServer::Options& options) {
+  absl::StatusOr<HostPort> address = ParseHostPort(options.tcp_address);
+  if (!address.ok()) return address.status();
+  const bool loopback = IsLoopback(address->host);
+  if (options.certificate.empty() && !loopback) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "other machines reach ", options.tcp_address,
+        ": it needs grpc.tls with a certificate and a key, and grpc.tokens"));
+  }
+  if (options.token_file.empty() &&
+      !(options.allow_unauthenticated && loopback)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "everybody who reaches ", options.tcp_address,
+        " could do everything: it needs grpc.tokens (a loopback address may "
+        "have grpc.allow_unauthenticated: true instead)"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ReadPem(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file || text.str().find("-----BEGIN ") == std::string::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " cannot be read, or is no PEM file"));
+  }
+  return text.str();
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials(
+    const GrpcServer::Options& options) {
+  if (options.certificate.empty()) return grpc::InsecureServerCredentials();
+  absl::StatusOr<std::string> certificate = ReadPem(options.certificate);
+  if (!certificate.ok()) return certificate.status();
+  absl::StatusOr<std::string> key = ReadPem(options.key);
+  if (!key.ok()) return key.status();
+  grpc::SslServerCredentialsOptions tls(
+      options.client_ca.empty()
+          ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+          : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  if (!options.client_ca.empty()) {
+    absl::StatusOr<std::string> ca = ReadPem(options.client_ca);
+    if (!ca.ok()) return ca.status();
+    tls.pem_root_certs = *std::move(ca);
+  }
+  tls.pem_key_cert_pairs.push_back({*std::move(key), *std::move(certificate)});
+  return grpc::SslServerCredentials(tls);
+}
+
 class GrpcServerImpl final : public GrpcServer {
  public:
   GrpcServerImpl(const Options& options, Dependencies dependencies)
       : text_(std::move(dependencies.redact)),
-        runner_(dependencies.clock, dependencies.metrics),
+        access_(options.token_file, options.allow_unauthenticated,
+                [this](absl::string_view peer) {
+                  return listener_ == nullptr ? absl::nullopt
+                                              : listener_->UserOf(peer);
+                }),
+        runner_(dependencies.clock, dependencies.metrics, &access_),
         alerts_(AlertOptions(options), dependencies.store, &feed_,
                 dependencies.clock, &text_, &runner_),
         keys_(dependencies.store, dependencies.clock, &text_, &runner_),
@@ -60,6 +119,8 @@ class GrpcServerImpl final : public GrpcServer {
  private:
   // Constant after Start; each synchronises itself.
   const RequestText text_;
+  std::unique_ptr<UnixListener> listener_;  // may be null
+  const Access access_;
   const RpcRunner runner_;
   AlertFeed feed_;
   AlertService alerts_;
@@ -79,6 +140,8 @@ absl::Status GrpcServerImpl::Start(const Options& options) {
     return absl::InvalidArgumentError(
         "the API listens nowhere: give it a unix socket or a TCP address");
   }
+  // What goes wrong is said here; its own lines would stand beside it.
+  gpr_set_log_function([](gpr_log_func_args*) {});
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
@@ -92,20 +155,16 @@ absl::Status GrpcServerImpl::Start(const Options& options) {
   builder.SetResourceQuota(quota);
 
   if (!options.tcp_address.empty()) {
-    absl::StatusOr<HostPort> address = ParseHostPort(options.tcp_address);
-    if (!address.ok()) return address.status();
-    const absl::Status loopback =
-        CheckLoopback(*address, options.allow_remote, "grpc.allow_remote");
-    if (!loopback.ok()) return loopback;
-    builder.AddListeningPort(options.tcp_address,
-                             grpc::InsecureServerCredentials(), &port_);
+    const absl::Status fenced = CheckTcp(options);
+    if (!fenced.ok()) return fenced;
+    auto credentials = Credentials(options);
+    if (!credentials.ok()) return credentials.status();
+    builder.AddListeningPort(options.tcp_address, *credentials, &port_);
   }
-  int unix_bound = 0;
   if (!options.unix_socket.empty()) {
-    const absl::Status free = PrepareUnixSocket(options.unix_socket);
-    if (!free.ok()) return free;
-    builder.AddListeningPort(absl::StrCat("unix:", options.unix_socket),
-                             grpc::InsecureServerCredentials(), &unix_bound);
+    auto listener = UnixListener::Create(options.unix_socket);
+    if (!listener.ok()) return listener.status();
+    listener_ = *std::move(listener);
   }
   builder.RegisterService(&alerts_);
   builder.RegisterService(&keys_);
@@ -120,17 +179,12 @@ absl::Status GrpcServerImpl::Start(const Options& options) {
         absl::StrCat("cannot listen on ", options.tcp_address,
                      ": is keywatchd running already?"));
   }
-  if (!options.unix_socket.empty() && unix_bound == 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot listen on unix:", options.unix_socket,
-                     ": is its directory there and writable?"));
-  }
   if (server_ == nullptr) {
     return absl::InternalError("gRPC could not start its server");
   }
   SetServing(false);
-  if (options.unix_socket.empty()) return absl::OkStatus();
-  return RestrictUnixSocket(options.unix_socket);
+  if (listener_ == nullptr) return absl::OkStatus();
+  return listener_->Start(server_.get());
 }
 
 void GrpcServerImpl::Shutdown(absl::Duration grace) {
@@ -139,6 +193,7 @@ void GrpcServerImpl::Shutdown(absl::Duration grace) {
   stopped_ = true;
   if (server_ == nullptr) return;
   SetServing(false);
+  if (listener_ != nullptr) listener_->Stop();
   feed_.Stop();
   server_->Shutdown(gpr_time_add(
       gpr_now(GPR_CLOCK_MONOTONIC),

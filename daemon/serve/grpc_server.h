@@ -17,15 +17,24 @@
 namespace keywatch {
 
 // GrpcServer serves the public API (proto/keywatch/v1) with health checking
-// and reflection, on a unix socket and on loopback TCP. Neither encrypts nor
-// authenticates: the socket's permissions and the loopback interface are the
-// fence. Thread-safe.
+// and reflection, on a unix socket and on TCP. Who may call what is Access's
+// (access.h): on the socket the kernel says who calls, on TCP a bearer token
+// does. Beyond loopback TCP is encrypted. Health and reflection answer
+// everybody. Thread-safe.
 class GrpcServer {
  public:
   struct Options {
-    std::string unix_socket;    // a path; "" listens on none
-    std::string tcp_address;    // "127.0.0.1:9140", port 0 for any; "" none
-    bool allow_remote = false;  // let `tcp_address` be no loopback
+    std::string unix_socket;  // a path; "" listens on none
+    std::string tcp_address;  // "127.0.0.1:9140", port 0 for any; "" none
+    // Bearer tokens (tokens.h); "" knows none.
+    std::string token_file;
+    // On loopback: whoever reaches the port may do everything.
+    bool allow_unauthenticated = false;
+    // PEM files of the TCP listener; "" serves it unencrypted. With `client_ca`
+    // clients must show a certificate that it signed.
+    std::string certificate;
+    std::string key;
+    std::string client_ca;
     int max_watchers = 64;
     int max_message_bytes = 16 << 20;
     // Notifiers there are, and those of an alert raised by hand.
@@ -44,8 +53,10 @@ class GrpcServer {
   };
 
   // Binds and serves; health says NOT_SERVING until SetServing. ALREADY_EXISTS
-  // when another process has the socket or the port; FAILED_PRECONDITION for an
-  // address that other machines reach, INVALID_ARGUMENT for a bad one.
+  // when another process has the socket or the port; FAILED_PRECONDITION for a
+  // TCP address without tokens, or one that other machines reach without
+  // encryption; INVALID_ARGUMENT for a bad one, and for certificates that cannot
+  // be read.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Create(
       Options options, Dependencies dependencies);
 

@@ -41,7 +41,7 @@ grpc::Status RollService::StartRoll(grpc::ServerContext* context,
     const absl::Time now = clock_->Now();
     Roller::StartRequest start;
     start.key = KeyId(request->key_id());
-    start.actor = request->actor();
+    start.actor = runner_->Actor(context, request->actor());
     start.reason = request->reason();
     start.alert = AlertId(request->alert_id());
     return Guide(*roller_, roller_->Start(start, now), now, response);
@@ -57,7 +57,7 @@ grpc::Status RollService::ConfirmRoll(grpc::ServerContext* context,
         Roller::ConfirmRequest confirm;
         confirm.roll = RollId(request->id());
         confirm.new_key = KeyId(request->new_key_id());
-        confirm.actor = request->actor();
+        confirm.actor = runner_->Actor(context, request->actor());
         if (request->has_old_expires_time()) {
           absl::StatusOr<EventTime> expires =
               FromProto(request->old_expires_time());
@@ -95,9 +95,9 @@ grpc::Status RollService::CloseFollowUp(grpc::ServerContext* context,
                                         const v1::CloseFollowUpRequest* request,
                                         v1::CloseFollowUpResponse* response) {
   return runner_->Unary(context, kService, "CloseFollowUp", [&] {
-    return Tell(roller_->CloseFollowUp(RollId(request->roll_id()),
-                                       request->follow_up_id(),
-                                       request->actor(), clock_->Now()),
+    return Tell(roller_->CloseFollowUp(
+                    RollId(request->roll_id()), request->follow_up_id(),
+                    runner_->Actor(context, request->actor()), clock_->Now()),
                 response);
   });
 }
@@ -106,7 +106,8 @@ grpc::Status RollService::CancelRoll(grpc::ServerContext* context,
                                      const v1::CancelRollRequest* request,
                                      v1::CancelRollResponse* response) {
   return runner_->Unary(context, kService, "CancelRoll", [&] {
-    return Tell(roller_->Cancel(RollId(request->id()), request->actor(),
+    return Tell(roller_->Cancel(RollId(request->id()),
+                                runner_->Actor(context, request->actor()),
                                 request->reason(), clock_->Now()),
                 response);
   });

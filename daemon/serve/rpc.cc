@@ -57,11 +57,12 @@ grpc::Status RpcRunner::Run(grpc::ServerContext* context,
                             bool stream,
                             const std::function<absl::Status()>& body) const {
   const absl::Time start = clock_->Now();
+  absl::Status status = access_->Allow(*context, method);
   // A call that waited for a thread until its deadline passed must not act.
-  const absl::Status status =
-      context->IsCancelled()
-          ? absl::CancelledError("the client gave up before the call began")
-          : body();
+  if (context->IsCancelled()) {
+    status = absl::CancelledError("the client gave up before the call began");
+  }
+  if (status.ok()) status = body();
   metrics_->RpcFinished(service, method, GrpcCodeName(status.code()),
                         std::max(clock_->Now() - start, absl::ZeroDuration()),
                         stream);

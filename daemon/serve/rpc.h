@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "daemon/core/clock.h"
 #include "daemon/metrics/metrics.h"
+#include "daemon/serve/access.h"
 #include "grpcpp/grpcpp.h"
 
 namespace keywatch {
@@ -20,16 +21,16 @@ grpc::Status ToGrpcStatus(const absl::Status& status);
 // gRPC's own spelling of a code, as its metrics and logs use it: "NotFound".
 absl::string_view GrpcCodeName(absl::StatusCode code);
 
-// RpcRunner runs the body of every handler: counts it, measures it, and turns
-// its Status into gRPC's. Thread-safe.
+// RpcRunner runs the body of every handler: asks whether the caller may call it,
+// counts it, measures it, and turns its Status into gRPC's. Thread-safe.
 class RpcRunner {
  public:
-  // Both must outlive the runner.
-  RpcRunner(Clock* clock, Metrics* metrics)
-      : clock_(clock), metrics_(metrics) {}
+  // All must outlive the runner.
+  RpcRunner(Clock* clock, Metrics* metrics, const Access* access)
+      : clock_(clock), metrics_(metrics), access_(access) {}
 
-  // Runs `body` unless the client has given up already. `service` is the full
-  // name.
+  // Runs `body` unless the client has given up already, or may not call it.
+  // `service` is the full name.
   grpc::Status Unary(grpc::ServerContext* context, absl::string_view service,
                      absl::string_view method,
                      const std::function<absl::Status()>& body) const {
@@ -41,6 +42,12 @@ class RpcRunner {
     return Run(context, service, method, /*stream=*/true, body);
   }
 
+  // Who acts, for the record; see Access::Actor.
+  std::string Actor(grpc::ServerContext* context,
+                    absl::string_view claimed) const {
+    return access_->Actor(*context, claimed);
+  }
+
  private:
   grpc::Status Run(grpc::ServerContext* context, absl::string_view service,
                    absl::string_view method, bool stream,
@@ -48,6 +55,7 @@ class RpcRunner {
 
   Clock* const clock_;
   Metrics* const metrics_;
+  const Access* const access_;
 };
 
 }  // namespace keywatch

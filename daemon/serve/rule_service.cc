@@ -34,8 +34,9 @@ grpc::Status RuleService::ReloadRules(grpc::ServerContext* context,
                                       v1::ReloadRulesResponse* response) {
   return runner_->Unary(
       context, kService, "ReloadRules", [&]() -> absl::Status {
-        absl::StatusOr<std::string> actor = text_->Required(
-            "actor", request->actor(), RequestText::kActorBytes);
+        absl::StatusOr<std::string> actor =
+            text_->Required("actor", runner_->Actor(context, request->actor()),
+                            RequestText::kActorBytes);
         if (!actor.ok()) return actor.status();
         const ReloadResult result = status_->Reload(*actor);
         response->set_applied(result.applied);

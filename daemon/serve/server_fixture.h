@@ -39,6 +39,7 @@ class ServerTest : public ::testing::Test {
     roller_ = std::make_unique<Roller>(RollerConfig(), store_.get(),
                                        Roller::Inputs());
     options_.tcp_address = "127.0.0.1:0";
+    options_.allow_unauthenticated = true;
     options_.notifiers = {"oncall", "audit"};
     options_.default_notify = {"oncall"};
   }

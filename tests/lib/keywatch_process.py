@@ -131,7 +131,7 @@ class Daemon:
 
 CONFIG = """\
 state_directory: {dir}/state
-grpc: {{listen: 127.0.0.1:{grpc}, unix_socket: '{dir}/keywatchd.sock'}}
+grpc: {{listen: 127.0.0.1:{grpc}, allow_unauthenticated: true, unix_socket: '{dir}/keywatchd.sock'}}
 http: {{listen: 127.0.0.1:{http}}}
 rules:
     paths: [{rules}]
