@@ -26,11 +26,18 @@ int main(int argc, char** argv) {
       "SIGHUP reloads the rules, SIGTERM stops in order.\n"
       "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration or rules "
       "refused."};
-  flags.add_option("--config", path, "the configuration file")
+  flags.set_help_flag("-h,--help", "Print this help and exit");
+  flags.set_version_flag("--version", keywatch::kVersion,
+                         "Print the version and exit");
+  flags.add_option("--config", path, "The configuration file")
+      ->type_name("FILE")
       ->capture_default_str();
   flags.add_flag("--check", check,
-                 "check configuration, formats and rules, and end");
-  flags.set_version_flag("--version", keywatch::kVersion);
+                 "Check configuration, formats, rules and secrets, and exit");
+  flags.footer(
+      "Examples:\n"
+      "  keywatchd --config /etc/keywatch/keywatchd.yaml --check\n"
+      "  keywatchd --config /etc/keywatch/keywatchd.yaml\n");
   try {
     flags.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

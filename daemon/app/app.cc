@@ -3,10 +3,14 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <fstream>
+#include <sstream>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/app/config_changes.h"
 #include "daemon/app/enrichment.h"
 #include "daemon/app/installation.h"
 #include "daemon/app/lifecycle_source.h"
@@ -42,6 +46,46 @@ void ObserveKeyUse(const Event& event, const RuleSet::WellKnown& fields,
                ScalarText(event.at(fields.event_outcome), outcome)));
 }
 
+std::string ReadText(const std::string& path) {
+  if (path.empty()) return "";
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// Other users who can write there can replace the database and the pepper.
+absl::Status CheckOwnership(const std::string& directory) {
+  struct stat found;
+  if (stat(directory.c_str(), &found) != 0 || (found.st_mode & 0002) == 0) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("every user can write to the state directory ", directory,
+                   ": chmod o-w ", directory));
+}
+
+// What the status says of a notifier; "" when it works.
+std::string TroubleOf(const DeliveryStats& notifier) {
+  if (notifier.consecutive_failures > 0) {
+    return absl::StrCat(
+        "notifier ", notifier.notifier,
+        " does not work, its messages wait: ", notifier.last_error);
+  }
+  if (notifier.dead > 0) {
+    return absl::StrCat(
+        "notifier ", notifier.notifier, ": ", notifier.dead,
+        " messages were given up since the start",
+        notifier.last_error.empty() ? "" : ", the last: ", notifier.last_error);
+  }
+  if (notifier.failing_targets > 0) {
+    return absl::StrCat("notifier ", notifier.notifier, ": ",
+                        notifier.failing_targets,
+                        " of its receivers do not answer");
+  }
+  return "";
+}
+
 absl::Status Annotate(const absl::Status& status, absl::string_view what) {
   return absl::Status(status.code(),
                       absl::StrCat(what, ": ", status.message()));
@@ -51,6 +95,7 @@ absl::Status Annotate(const absl::Status& status, absl::string_view what) {
 
 App::App(Config config, Options options, Clock* clock, Log* log)
     : config_(std::move(config)),
+      config_text_(ReadText(config_.path)),
       options_(std::move(options)),
       clock_(clock),
       log_(log),
@@ -78,11 +123,23 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(Config config, Options options,
         "the rules were refused, see above; keywatchd --check shows the same");
   }
 
+  if (absl::Status owned = CheckOwnership(settings.state_directory);
+      !owned.ok()) {
+    return owned;
+  }
   SqliteStoreOptions store_options;
   store_options.directory = settings.state_directory;
   absl::StatusOr<std::unique_ptr<SqliteStore>> store =
       SqliteStore::Open(store_options);
-  if (!store.ok()) return Annotate(store.status(), "state");
+  if (!store.ok()) {
+    return absl::Status(
+        store.status().code(),
+        absl::StrCat("state: ", store.status().message(),
+                     absl::IsPermissionDenied(store.status())
+                         ? "\n  state_directory in the configuration names "
+                           "another directory"
+                         : ""));
+  }
   app->store_ = *std::move(store);
 
   absl::StatusOr<Installation> installation =
@@ -114,7 +171,13 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(Config config, Options options,
     notifiers.push_back(*std::move(made));
     notifier_names.push_back(notifier.name);
   }
-  auto log_line = [log](absl::string_view line) { log->Info(line); };
+  auto log_line = [log](absl::string_view line) {
+    if (absl::EndsWith(line, "works again")) {
+      log->Info(line);
+    } else {
+      log->Warning(line);
+    }
+  };
   app->responder_ =
       std::make_unique<Responder>(settings.outbox, std::move(notifiers),
                                   app->store_.get(), clock, log_line);
@@ -350,6 +413,17 @@ Health App::GetHealth() {
           "the last reload was refused; the rules before it are in force");
     }
   }
+  for (const DeliveryStats& notifier : responder_->Stats().notifiers) {
+    std::string trouble = TroubleOf(notifier);
+    if (!trouble.empty()) health.problems.push_back(std::move(trouble));
+  }
+  const int64_t unheard = UnheardRules(config_, *running->rules());
+  if (unheard > 0) {
+    health.problems.push_back(
+        absl::StrCat("nobody is told of the alerts of ", unheard,
+                     unheard == 1 ? " rule that pages" : " rules that page",
+                     ": alerts.default_notify is empty"));
+  }
   for (const SourceStatus& source : status.sources) {
     if (!source.error.empty()) {
       health.problems.push_back(
@@ -428,12 +502,26 @@ ReloadResult App::Reload(absl::string_view actor) {
   absl::MutexLock reload_lock(&reload_mu_);
   ReloadResult result;
   // Everything that can be refused is looked at before anything is touched.
+  // Rules must fit the notifiers that are there, not those of the next start.
   Config fresh = config_;
   if (!config_.path.empty()) {
     LoadedConfig loaded = LoadConfig(
         config_.path, DaemonConfigOptions(ConfigOptions::Files::kRequire));
     result.issues.Append(loaded.issues);
-    if (loaded.ok()) fresh = std::move(loaded.config);
+    if (loaded.ok()) fresh.rules = std::move(loaded.config.rules);
+    for (const std::string& section :
+         ChangedSections(config_text_, ReadText(config_.path))) {
+      if (section == "rules") continue;
+      Issue issue;
+      issue.severity = Issue::Severity::kWarning;
+      issue.code = "needs-restart";
+      issue.where.file = config_.path;
+      issue.message = absl::StrCat("\"", section,
+                                   "\" has changed since the start: that takes "
+                                   "effect at the next one");
+      issue.hint = "systemctl restart keywatchd";
+      result.issues.Add(std::move(issue));
+    }
   }
   std::shared_ptr<const RuleSet> rules;
   if (!result.issues.has_errors()) {
@@ -443,12 +531,13 @@ ReloadResult App::Reload(absl::string_view actor) {
   audit.at_ms = ToEventTime(clock_->Now());
   audit.actor = std::string(actor);
   audit.action = "rules.reload";
+  for (const Issue& issue : result.issues.issues()) {
+    log_->Write(issue.severity == Issue::Severity::kError
+                    ? Log::Severity::kError
+                    : Log::Severity::kWarning,
+                FormatIssue(issue));
+  }
   if (rules == nullptr) {
-    for (const Issue& issue : result.issues.issues()) {
-      if (issue.severity == Issue::Severity::kError) {
-        log_->Error(FormatIssue(issue));
-      }
-    }
     log_->Error("reload refused; the rules before it stay in force");
     metrics_->LoadFailed();
     absl::MutexLock lock(&mu_);

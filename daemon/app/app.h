@@ -95,6 +95,8 @@ class App : public StatusProvider {
 
   // Constant after construction.
   const Config config_;
+  // The file's text when `config_` was made of it; "" without a file.
+  const std::string config_text_;
   const Options options_;
   Clock* const clock_;
   Log* const log_;

@@ -11,6 +11,7 @@
 #include "daemon/ingest/file_source.h"
 #include "daemon/ingest/http_poller.h"
 #include "daemon/rules/compiler.h"
+#include "daemon/serve/tokens.h"
 
 namespace keywatch {
 namespace {
@@ -81,7 +82,42 @@ absl::StatusOr<std::function<std::unique_ptr<LogSource>()>> Opener(
       });
 }
 
+// What loads and does nothing that anybody hears of.
+void WarnOfSilence(const Config& config, const RuleSet& rules,
+                   IssueList* issues) {
+  const auto warn = [&](std::string code, std::string message,
+                        std::string hint) {
+    Issue issue;
+    issue.severity = Issue::Severity::kWarning;
+    issue.code = std::move(code);
+    issue.where.file = config.path;
+    issue.message = std::move(message);
+    issue.hint = std::move(hint);
+    issues->Add(std::move(issue));
+  };
+  if (rules.rules().empty()) {
+    warn("no-rules", "there are no rules: nothing is watched",
+         "name files or directories in rules.paths");
+  }
+  const int64_t unheard = UnheardRules(config, rules);
+  if (unheard > 0) {
+    warn("nobody-told",
+         absl::StrCat(unheard, unheard == 1 ? " rule pages" : " rules page",
+                      ", and nobody is told: alerts.default_notify is empty"),
+         "add notifiers, and name them in alerts.default_notify");
+  }
+}
+
 }  // namespace
+
+int64_t UnheardRules(const Config& config, const RuleSet& rules) {
+  if (!config.default_notify.empty()) return 0;
+  return std::count_if(rules.rules().begin(), rules.rules().end(),
+                       [](const Rule& rule) {
+                         return rule.alerts && rule.stage == Stage::kPage &&
+                                !rule.response.notify_set;
+                       });
+}
 
 ConfigOptions DaemonConfigOptions(ConfigOptions::Files files) {
   ConfigOptions options;
@@ -130,7 +166,9 @@ std::shared_ptr<const RuleSet> LoadRules(const Config& config, int64_t now_ms,
       issues->Add(std::move(issue));
     }
   }
-  return usable ? result.rules : nullptr;
+  if (!usable) return nullptr;
+  WarnOfSilence(config, *result.rules, issues);
+  return result.rules;
 }
 
 std::shared_ptr<const Format> LoadSourceFormat(const SourceConfig& source,
@@ -151,6 +189,9 @@ std::shared_ptr<const Format> LoadSourceFormat(const SourceConfig& source,
 void CheckDeeply(const Config& config, int64_t now_ms, IssueList* issues) {
   for (const SourceConfig& source : config.sources) {
     LoadSourceFormat(source, issues);
+  }
+  if (!config.grpc.token_file.empty()) {
+    ReadTokens(config.grpc.token_file, issues);
   }
   LoadRules(config, now_ms, issues);
 }

@@ -28,12 +28,15 @@ ConfigOptions DaemonConfigOptions(ConfigOptions::Files files);
 std::shared_ptr<const RuleSet> LoadRules(const Config& config, int64_t now_ms,
                                          IssueList* issues);
 
+// How many rules page by the default notifiers while there are none.
+int64_t UnheardRules(const Config& config, const RuleSet& rules);
+
 // The format of a source, or null and issues.
 std::shared_ptr<const Format> LoadSourceFormat(const SourceConfig& source,
                                                IssueList* issues);
 
 // Everything that `--check` and `config check` look at beside the file itself:
-// rules and formats.
+// rules, formats and tokens.
 void CheckDeeply(const Config& config, int64_t now_ms, IssueList* issues);
 
 // The sources of the configuration and Keywatch's own lifecycle source, the

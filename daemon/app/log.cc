@@ -1,6 +1,7 @@
 #include "daemon/app/log.h"
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_replace.h"
 #include "daemon/core/time.h"
 
 namespace keywatch {
@@ -18,7 +19,10 @@ constexpr Name kNames[] = {
 void Log::Write(Severity severity, absl::string_view text) {
   if (severity < least_) return;
   const Name& name = kNames[static_cast<int>(severity)];
-  const std::string line = absl::Utf8SafeCEscape(text);
+  // Quotes do no harm, and are all over what people are told.
+  const std::string line =
+      absl::StrReplaceAll(absl::Utf8SafeCEscape(text),
+                          {{"\\\\", "\\\\"}, {"\\'", "'"}, {"\\\"", "\""}});
   const std::string out =
       journald_ ? absl::StrCat("<", name.priority, ">", line, "\n")
                 : absl::StrCat(FormatTime(ToEventTime(clock_->Now())), " ",

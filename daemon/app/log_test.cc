@@ -37,6 +37,13 @@ TEST(Log, LeavesOutWhatIsBelowItsLevel) {
             "");
 }
 
+// The log said: the source\'s paths.
+TEST(Log, QuotesAreReadAsTheyAre) {
+  EXPECT_EQ(Written(true, Log::Severity::kInfo, Log::Severity::kInfo,
+                    "the source's \"a\\'b\""),
+            "<6>the source's \"a\\\\'b\"\n");
+}
+
 TEST(Log, ARecordCannotForgeALine) {
   EXPECT_EQ(Written(true, Log::Severity::kInfo, Log::Severity::kInfo,
                     "key a\n<3>forged \x1b[2J"),

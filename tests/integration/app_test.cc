@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -207,6 +208,51 @@ TEST_F(AppTest, ReloadErrorLeavesPreviousRulesInForce) {
   Request("rk_a", 403, 3);
   Request("rk_b", 200, 5);
   EXPECT_TRUE(Until([&] { return Alerts().size() == 1; }));
+}
+
+// A rule for a notifier of the file, which the process did not have, was taken,
+// and its alerts went nowhere.
+TEST_F(AppTest, ReloadChecksRulesAgainstTheNotifiersThatAreThere) {
+  Start();
+  std::ofstream(dir_ + "/keywatchd.yaml", std::ios::app)
+      << "notifiers: [{name: fresh, type: webhook, url: "
+         "'http://127.0.0.1:1/'}]\n";
+  ReloadResult result = app_->Reload("test");
+  EXPECT_TRUE(result.applied) << FormatIssues(result.issues);
+  EXPECT_THAT(FormatIssues(result.issues),
+              HasSubstr("\"notifiers\" has changed since the start"));
+  std::ofstream(dir_ + "/rules.yml", std::ios::app)
+      << "---\ntitle: Other\nname: other\nlogsource: {product: stripe}\n"
+         "response: {notify: [fresh]}\n"
+         "detection:\n    selection: {api.key.id: rk_other}\n"
+         "    condition: selection\n";
+  result = app_->Reload("test");
+  EXPECT_FALSE(result.applied);
+  EXPECT_THAT(FormatIssues(result.issues), HasSubstr("notifies \"fresh\""));
+}
+
+// Rules paged, nobody was there to be paged, and everything was well.
+TEST_F(AppTest, RulesThatPageNobodyAreInTheStatusAndTheCheck) {
+  std::ofstream(dir_ + "/rules.yml")
+      << "title: Other\nname: other\nstage: page\n"
+         "logsource: {product: stripe}\n"
+         "detection:\n    selection: {api.key.id: rk_other}\n"
+         "    condition: selection\n";
+  Start();
+  const Health health = app_->GetHealth();
+  EXPECT_TRUE(health.ready);
+  EXPECT_THAT(health.problems,
+              ::testing::Contains(HasSubstr("nobody is told")));
+  IssueList issues;
+  CheckDeeply(LoadOrDie().config, 0, &issues);
+  EXPECT_THAT(FormatIssues(issues), HasSubstr("1 rule pages, and nobody"));
+}
+
+TEST_F(AppTest, AStateDirectoryThatEverybodyMayWriteToIsRefused) {
+  ASSERT_EQ(mkdir((dir_ + "/state").c_str(), 0777), 0);
+  ASSERT_EQ(chmod((dir_ + "/state").c_str(), 0777), 0);
+  auto app = App::Create(LoadOrDie().config, App::Options(), &clock_, &log_);
+  EXPECT_THAT(std::string(app.status().message()), HasSubstr("chmod o-w"));
 }
 
 TEST_F(AppTest, ReloadKeepsStateOfRulesThatDidNotChange) {
