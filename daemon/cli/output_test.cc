@@ -37,8 +37,8 @@ TEST(TableTest, AlignsColumnsAndLeavesNoTrailingBlanks) {
 // A key id of 8 KiB made every row of a pipe as long.
 TEST(TableTest, AnEndlessCellDoesNotWidenTheOtherRows) {
   Table table({{"KEY"}, {"N"}});
-  table.Add({std::string(5000, 'k'), "1"});
-  table.Add({"short", "2"});
+  table.Add({std::string(5000, 'k'), std::string("1")});
+  table.Add({std::string("short"), std::string("2")});
   std::ostringstream out;
   table.Print(out, Style(false), 0);
   EXPECT_THAT(out.str(), ::testing::HasSubstr(std::string(5000, 'k') + "  1"));

@@ -45,7 +45,8 @@ TEST(RollInstructionsTest, TellTheOperatorExactlyWhatToDoAtStripe) {
       "Give the new key to everything that used the old one (shown by "
       "\"keywatch keys show\").\n"
       "Then confirm roll roll_1 with the id of the new key and the time at "
-      "which the old one stops working: \"keywatch roll confirm roll_1\".");
+      "which the old one stops working: \"keywatch roll confirm roll_1 "
+      "--new-key NEW_KEY_ID --expires now\" (or 24h, or a time).");
 }
 
 TEST(RollInstructionsTest, AreGeneralForOtherProviders) {

@@ -83,7 +83,7 @@ TEST(CompilerTest, RollsThatNobodyWouldMakeAreWarnedOf) {
               Response::RollMode::kPropose);
     EXPECT_NE(
         FormatIssues(result.issues)
-            .find("r0.yml:3:24: warning: Keywatch rolls no key by itself"),
+            .find("r0.yml:3:25: warning: Keywatch rolls no key by itself"),
         std::string::npos)
         << FormatIssues(result.issues);
   }
