@@ -7,7 +7,6 @@
 #include <sstream>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/app/config_changes.h"
@@ -171,16 +170,14 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(Config config, Options options,
     notifiers.push_back(*std::move(made));
     notifier_names.push_back(notifier.name);
   }
-  auto log_line = [log](absl::string_view line) {
-    if (absl::EndsWith(line, "works again")) {
-      log->Info(line);
-    } else {
-      log->Warning(line);
-    }
-  };
-  app->responder_ =
-      std::make_unique<Responder>(settings.outbox, std::move(notifiers),
-                                  app->store_.get(), clock, log_line);
+  app->responder_ = std::make_unique<Responder>(
+      settings.outbox, std::move(notifiers), app->store_.get(), clock,
+      [log](absl::LogSeverity severity, absl::string_view line) {
+        log->Write(severity == absl::LogSeverity::kInfo
+                       ? Log::Severity::kInfo
+                       : Log::Severity::kWarning,
+                   line);
+      });
   Roller::Inputs inputs;
   inputs.watermark = [store = app->store_.get()] {
     return store->Watermark(kPartition);
@@ -192,8 +189,9 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(Config config, Options options,
   periods.messages = settings.retention.messages;
   periods.gaps = settings.retention.gaps;
   periods.rejects = settings.retention.rejects;
-  app->retention_ =
-      std::make_unique<Retention>(periods, app->store_.get(), log_line);
+  app->retention_ = std::make_unique<Retention>(
+      periods, app->store_.get(),
+      [log](absl::string_view line) { log->Info(line); });
   absl::Status rolls = app->roller_->Load();
   if (!rolls.ok()) return Annotate(rolls, "rolls");
 

@@ -54,6 +54,26 @@ class CappedRuleSet : public RuleSet {
 
 }  // namespace
 
+std::shared_ptr<const RuleSet> CorrelationOrDie(absl::string_view type,
+                                                absl::string_view names,
+                                                absl::string_view timespan,
+                                                absl::string_view condition) {
+  std::string yaml;
+  for (const char* name : {"a", "b", "c"}) {
+    absl::StrAppend(&yaml, "title: ", name, "\nname: ", name,
+                    "\ndetection: {sel: {kind|contains: ", name,
+                    "}, condition: sel}\n---\n");
+  }
+  absl::StrAppend(
+      &yaml, "title: Rule\nname: rule\ncorrelation:\n    type: ", type,
+      "\n    rules: [", names,
+      "]\n    group-by: [api.key.id]\n    timespan: ", timespan, "\n");
+  if (!condition.empty()) {
+    absl::StrAppend(&yaml, "    condition: ", condition, "\n");
+  }
+  return CompileOrDie(yaml);
+}
+
 std::shared_ptr<const RuleSet> WithCap(std::shared_ptr<const RuleSet> rules,
                                        uint32_t max_groups) {
   return std::make_shared<CappedRuleSet>(std::move(rules), max_groups);

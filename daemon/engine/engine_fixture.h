@@ -22,6 +22,14 @@ namespace keywatch {
 // not support a rule.
 std::shared_ptr<const RuleSet> CompileOrDie(absl::string_view yaml);
 
+// Detections a, b and c, each of the events whose `kind` holds its name, and the
+// rule `rule`: a correlation of `type` over those of them in `names`, by key.
+// No condition when `condition` is empty.
+std::shared_ptr<const RuleSet> CorrelationOrDie(absl::string_view type,
+                                                absl::string_view names,
+                                                absl::string_view timespan,
+                                                absl::string_view condition);
+
 // The same rules with room for `max_groups` groups each.
 std::shared_ptr<const RuleSet> WithCap(std::shared_ptr<const RuleSet> rules,
                                        uint32_t max_groups);

@@ -9,7 +9,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/substitute.h"
 #include "daemon/engine/engine_fixture.h"
 #include "gtest/gtest.h"
 
@@ -99,25 +98,7 @@ std::vector<Expected> Simulate(
 std::shared_ptr<const RuleSet> Rules(absl::string_view type,
                                      absl::string_view names,
                                      absl::string_view condition) {
-  std::string yaml;
-  for (const char* name : {"a", "b", "c"}) {
-    absl::StrAppend(&yaml, "title: ", name, "\nname: ", name,
-                    "\ndetection: {sel: {kind|contains: ", name,
-                    "}, condition: sel}\n---\n");
-  }
-  absl::StrAppend(&yaml, absl::Substitute(R"(title: Rule
-name: rule
-correlation:
-    type: $0
-    rules: [$1]
-    group-by: [api.key.id]
-    timespan: 1s
-)",
-                                          type, names));
-  if (!condition.empty()) {
-    absl::StrAppend(&yaml, "    condition: ", condition, "\n");
-  }
-  return CompileOrDie(yaml);
+  return CorrelationOrDie(type, names, "1s", condition);
 }
 
 void Compare(std::shared_ptr<const RuleSet> rules, absl::string_view inputs,

@@ -1,6 +1,5 @@
 // temporal and temporal_ordered.
 #include "absl/strings/str_cat.h"
-#include "absl/strings/substitute.h"
 #include "daemon/engine/engine_fixture.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -8,29 +7,11 @@
 namespace keywatch {
 namespace {
 
-// Detections a, b and c, and a correlation over them.
+// A correlation over detections a, b and c.
 std::shared_ptr<const RuleSet> Temporal(absl::string_view type,
                                         absl::string_view names,
                                         absl::string_view condition = "") {
-  std::string yaml;
-  for (const char* name : {"a", "b", "c"}) {
-    absl::StrAppend(&yaml, "title: ", name, "\nname: ", name,
-                    "\ndetection: {sel: {kind|contains: ", name,
-                    "}, condition: sel}\n---\n");
-  }
-  absl::StrAppend(&yaml, absl::Substitute(R"(title: Rule
-name: rule
-correlation:
-    type: $0
-    rules: [$1]
-    group-by: [api.key.id]
-    timespan: 10m
-)",
-                                          type, names));
-  if (!condition.empty()) {
-    absl::StrAppend(&yaml, "    condition: ", condition, "\n");
-  }
-  return CompileOrDie(yaml);
+  return CorrelationOrDie(type, names, "10m", condition);
 }
 
 class Scenario {

@@ -1,6 +1,4 @@
 #include <unistd.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #include <cstdio>
 #include <fstream>
@@ -12,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "daemon/ingest/byte_file.h"
+#include "daemon/ingest/compress_fixture.h"
 #include "daemon/ingest/framer.h"
 #include "daemon/ingest/page_builder.h"
 #include "gmock/gmock.h"
@@ -32,26 +31,6 @@ std::string WriteFile(const std::string& name, const std::string& bytes) {
   const std::string path = Path(name);
   std::ofstream(path, std::ios::binary) << bytes;
   return path;
-}
-
-std::string Gzip(const std::string& text) {
-  z_stream stream = {};
-  deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
-  std::string out(deflateBound(&stream, text.size()) + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(&out[0]);
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
-std::string Zstd(const std::string& text) {
-  std::string out(ZSTD_compressBound(text.size()), '\0');
-  out.resize(ZSTD_compress(&out[0], out.size(), text.data(), text.size(), 1));
-  return out;
 }
 
 // --- ByteFile.

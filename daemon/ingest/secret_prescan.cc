@@ -16,72 +16,48 @@
 namespace keywatch {
 namespace {
 
-// Sets of bytes that a secret shows itself by, at three neighbouring bytes;
-// bit k of all three tables belongs to shape k:
-//   0  [sre]k_  sk_ rk_ ek_       4  bas   Basic
-//   1  [cs]s_   rkcs_ pss_        5  %??   a percent escape
-//   2  ec_      whsec_            6  \u \x a JSON escape
-//   3  bea      Bearer            7  c2t cmt  sk_ and rk_ in base64
-// Each table is a product of low and high half byte, so that a vector unit can
-// look up sixteen or more bytes at once.
+// What a secret shows itself by: sets of bytes at three neighbouring places;
+// "" is any byte.
+constexpr int kShapes = 8;
+constexpr const char* kShape[kShapes][3] = {
+    {"sSrReE", "kK", "_"},  // sk_ rk_ ek_
+    {"cCsS", "sS", "_"},    // rkcs_ pss_
+    {"eE", "cC", "_"},      // whsec_
+    {"bB", "eE", "aA"},     // Bearer
+    {"bB", "aA", "sS"},     // Basic
+    {"%", "234567", ""},    // a percent escape
+    {"\\", "uUx", ""},      // a JSON escape
+    {"c", "2m", "t"},       // sk_ and rk_ in base64
+};
+
+// For one of the places: bit k belongs to shape k. A set is a product of low
+// and high half byte, so that a vector unit can look up sixteen or more bytes
+// at once.
 struct HalfByteTables {
   unsigned char low[16];
   unsigned char high[16];
 };
 
-constexpr void AddSet(HalfByteTables* tables, int shape, const char* bytes) {
-  for (; *bytes != 0; ++bytes) {
-    tables->low[*bytes & 15] |= 1 << shape;
-    tables->high[(*bytes >> 4) & 15] |= 1 << shape;
+constexpr HalfByteTables TablesOf(int place) {
+  HalfByteTables t = {};
+  for (int shape = 0; shape < kShapes; ++shape) {
+    const unsigned bit = 1u << shape;
+    const char* const bytes = kShape[shape][place];
+    for (const char* p = bytes; *p != 0; ++p) {
+      t.low[*p & 15] |= bit;
+      t.high[(*p >> 4) & 15] |= bit;
+    }
+    for (int i = 0; i < 16 && *bytes == 0; ++i) {
+      t.low[i] |= bit;
+      t.high[i] |= bit;
+    }
   }
-}
-constexpr void AddAll(HalfByteTables* tables, int shape) {
-  for (int i = 0; i < 16; ++i) {
-    tables->low[i] |= 1 << shape;
-    tables->high[i] |= 1 << shape;
-  }
-}
-
-constexpr HalfByteTables First() {
-  HalfByteTables t = {};
-  AddSet(&t, 0, "sSrReE");
-  AddSet(&t, 1, "cCsS");
-  AddSet(&t, 2, "eE");
-  AddSet(&t, 3, "bB");
-  AddSet(&t, 4, "bB");
-  AddSet(&t, 5, "%");
-  AddSet(&t, 6, "\\");
-  AddSet(&t, 7, "c");
-  return t;
-}
-constexpr HalfByteTables Second() {
-  HalfByteTables t = {};
-  AddSet(&t, 0, "kK");
-  AddSet(&t, 1, "sS");
-  AddSet(&t, 2, "cC");
-  AddSet(&t, 3, "eE");
-  AddSet(&t, 4, "aA");
-  AddSet(&t, 5, "234567");
-  AddSet(&t, 6, "uUx");
-  AddSet(&t, 7, "2m");
-  return t;
-}
-constexpr HalfByteTables Third() {
-  HalfByteTables t = {};
-  AddSet(&t, 0, "_");
-  AddSet(&t, 1, "_");
-  AddSet(&t, 2, "_");
-  AddSet(&t, 3, "aA");
-  AddSet(&t, 4, "sS");
-  AddAll(&t, 5);
-  AddAll(&t, 6);
-  AddSet(&t, 7, "t");
   return t;
 }
 
-constexpr HalfByteTables kFirst = First();
-constexpr HalfByteTables kSecond = Second();
-constexpr HalfByteTables kThird = Third();
+constexpr HalfByteTables kFirst = TablesOf(0);
+constexpr HalfByteTables kSecond = TablesOf(1);
+constexpr HalfByteTables kThird = TablesOf(2);
 
 unsigned Shapes(const HalfByteTables& tables, char c) {
   return tables.low[c & 15] & tables.high[(c >> 4) & 15];

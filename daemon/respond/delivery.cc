@@ -105,7 +105,8 @@ bool Delivery::Refresh(absl::Time now) {
     if (!status.ok()) ++stats_.refresh_failures;
   }
   if (!status.ok() && !refresh_failing_) {
-    log_(absl::StrCat("notifier ", notifier_->name(),
+    log_(absl::LogSeverity::kWarning,
+         absl::StrCat("notifier ", notifier_->name(),
                       ": alerts that are still open could not all be sent "
                       "again: ",
                       Bounded(status.message())));
@@ -115,7 +116,8 @@ bool Delivery::Refresh(absl::Time now) {
   if (status.ok() && !alerts->empty()) paused_until_ = absl::InfinitePast();
   const int failing = notifier_->failing_targets();
   if (failing != logged_failing_targets_) {
-    log_(absl::StrCat("notifier ", notifier_->name(), ": ", failing,
+    log_(absl::LogSeverity::kWarning,
+         absl::StrCat("notifier ", notifier_->name(), ": ", failing,
                       " of its receivers do not answer"));
     logged_failing_targets_ = failing;
   }
@@ -189,7 +191,8 @@ void Delivery::Delivered(const OutboxRow& row, absl::Time now) {
     stats_.last_success_ms = ToEventTime(now);
   }
   if (recovered) {
-    log_(absl::StrCat("notifier ", notifier_->name(), ": works again"));
+    log_(absl::LogSeverity::kInfo,
+         absl::StrCat("notifier ", notifier_->name(), ": works again"));
   }
   if (!Record(store_->OutboxDone(row.id, ToEventTime(now))).ok()) {
     unrecorded_.insert(row.id);
@@ -215,7 +218,8 @@ bool Delivery::Failed(const OutboxRow& row, const absl::Status& status,
     return true;
   }
   if (failures == 1) {
-    log_(absl::StrCat("notifier ", notifier_->name(),
+    log_(absl::LogSeverity::kWarning,
+         absl::StrCat("notifier ", notifier_->name(),
                       ": does not work, will be tried again: ", error));
   }
   const absl::Duration asked = RetryAfterOf(status);
@@ -246,7 +250,8 @@ void Delivery::GiveUp(const OutboxRow& row, absl::string_view why,
     absl::MutexLock lock(&mu_);
     ++stats_.dead;
   }
-  log_(absl::StrCat("notifier ", notifier_->name(), ": message \"", row.event,
+  log_(absl::LogSeverity::kWarning,
+       absl::StrCat("notifier ", notifier_->name(), ": message \"", row.event,
                     "\" about alert ", row.alert.view(),
                     " was not delivered: ", why));
 }
@@ -254,9 +259,10 @@ void Delivery::GiveUp(const OutboxRow& row, absl::string_view why,
 absl::Status Delivery::Record(absl::Status status) {
   if (IsGone(status)) return absl::OkStatus();
   if (!status.ok() && !store_failing_) {
-    log_(absl::StrCat(
-        "notifier ", notifier_->name(),
-        ": the store does not answer: ", Bounded(status.message())));
+    log_(absl::LogSeverity::kWarning,
+         absl::StrCat(
+             "notifier ", notifier_->name(),
+             ": the store does not answer: ", Bounded(status.message())));
   }
   store_failing_ = !status.ok();
   return status;

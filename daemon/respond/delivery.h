@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/log_severity.h"
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
@@ -43,7 +44,7 @@ struct DeliveryStats {
 // RunOnce is called by one thread at a time; Stats by any.
 class Delivery {
  public:
-  using Log = std::function<void(absl::string_view)>;
+  using Log = std::function<void(absl::LogSeverity, absl::string_view)>;
 
   // All must outlive it. `stop` turns true when the current RunOnce is to end
   // after the current attempt.

@@ -21,7 +21,7 @@ Responder::Responder(ResponderConfig config,
     : config_(config),
       store_(store),
       clock_(clock),
-      log_(log ? std::move(log) : [](absl::string_view) {}),
+      log_(log ? std::move(log) : [](absl::LogSeverity, absl::string_view) {}),
       notifiers_(std::move(notifiers)),
       wake_(std::make_unique<bool[]>(notifiers_.size() + 1)) {
   for (const std::unique_ptr<Notifier>& notifier : notifiers_) {
@@ -103,13 +103,15 @@ void Responder::KeepHouse(absl::Time now) {
         absl::StrCat("no notifier named \"", row.notifier, "\" is configured");
     if (now - FromEventTime(row.created_ms) > config_.give_up_after) {
       if (store_->OutboxDead(row.id, ToEventTime(now), why).ok()) {
-        log_(absl::StrCat("message \"", row.event, "\" about alert ",
+        log_(absl::LogSeverity::kWarning,
+             absl::StrCat("message \"", row.event, "\" about alert ",
                           row.alert.view(), " was not delivered: ", why));
       }
       continue;
     }
     if (logged_unknown_.insert(row.notifier).second) {
-      log_(absl::StrCat(why, ": messages to it wait for one"));
+      log_(absl::LogSeverity::kWarning,
+           absl::StrCat(why, ": messages to it wait for one"));
     }
     store_->OutboxRetry(row.id, ToEventTime(now + kUnknownNotifierRetry), why)
         .IgnoreError();

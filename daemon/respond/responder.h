@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/base/log_severity.h"
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
@@ -46,7 +47,7 @@ struct ResponderStats {
 class Responder {
  public:
   // Lines for the log; they hold no credential.
-  using Log = std::function<void(absl::string_view)>;
+  using Log = std::function<void(absl::LogSeverity, absl::string_view)>;
 
   // `store` and `clock` must outlive it.
   Responder(ResponderConfig config,

@@ -106,12 +106,12 @@ class ResponderTest : public testing::Test {
   }
 
   void Make() {
-    responder_ =
-        std::make_unique<Responder>(config_, std::move(added_), store_.get(),
-                                    &clock_, [this](absl::string_view line) {
-                                      absl::MutexLock lock(&mu_);
-                                      log_.emplace_back(line);
-                                    });
+    responder_ = std::make_unique<Responder>(
+        config_, std::move(added_), store_.get(), &clock_,
+        [this](absl::LogSeverity, absl::string_view line) {
+          absl::MutexLock lock(&mu_);
+          log_.emplace_back(line);
+        });
     added_.clear();
   }
 

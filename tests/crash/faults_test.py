@@ -45,6 +45,17 @@ def middle(lane):
     return attack[len(attack) // 4]
 
 
+def fill(directory):
+    """Writes a file until there is no space left, and gives its path."""
+    path = os.path.join(directory, "filler")
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 4096)
+        except OSError:
+            return path
+
+
 class Faults:
     def __init__(self, options, scratch):
         self.options = options
@@ -92,25 +103,24 @@ class Faults:
         wait_for("the daemon to be ready again", lambda: lane.get("/-/ready")[0] == 200, 30)
         assert lane.alive()
 
-    # --- The faults.
-
-    def full_disk(self):
-        """a full disk in the middle of an attack: commits wait for space, and nothing is lost"""
-        directory = os.path.join(self.scratch, "full", "state")
+    def small_disk(self, name):
+        """A state directory that is a file system of its own, to be unmounted by the caller."""
+        directory = os.path.join(self.scratch, name, "state")
         os.makedirs(directory)
         mounted = run("mount", "-t", "tmpfs", "-o", "size=24m,mode=700", "tmpfs", directory)
         if mounted.returncode != 0:
             raise Skipped("cannot mount a tmpfs: " + mounted.stderr.strip())
+        return directory
+
+    # --- The faults.
+
+    def full_disk(self):
+        """a full disk in the middle of an attack: commits wait for space, and nothing is lost"""
+        directory = self.small_disk("full")
         lane = self.lane("full")
         try:
             item = self.to_the_middle(lane)
-            filler = os.path.join(directory, "filler")
-            with open(filler, "wb", buffering=0) as file:
-                try:
-                    while True:
-                        file.write(b"x" * 4096)
-                except OSError:
-                    pass
+            filler = fill(directory)
             # The rest of the attack comes while nothing can be stored.
             alerts = lane.value("SELECT count(*) FROM alert")
             lane.publish(item + 60)
@@ -129,21 +139,11 @@ class Faults:
 
     def full_disk_and_kill(self):
         """killed while the disk is full, started while it is full, and again with space"""
-        directory = os.path.join(self.scratch, "fullkill", "state")
-        os.makedirs(directory)
-        mounted = run("mount", "-t", "tmpfs", "-o", "size=24m,mode=700", "tmpfs", directory)
-        if mounted.returncode != 0:
-            raise Skipped("cannot mount a tmpfs: " + mounted.stderr.strip())
+        directory = self.small_disk("fullkill")
         lane = self.lane("fullkill")
         try:
             item = self.to_the_middle(lane)
-            filler = os.path.join(directory, "filler")
-            with open(filler, "wb", buffering=0) as file:
-                try:
-                    while True:
-                        file.write(b"x" * 4096)
-                except OSError:
-                    pass
+            filler = fill(directory)
             lane.publish(item + 60)
             self.commits_fail(lane, "RESOURCE_EXHAUSTED")
             lane.kill()
