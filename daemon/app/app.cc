@@ -10,10 +10,13 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/app/config_changes.h"
+#include "daemon/app/coverage_timeline.h"
 #include "daemon/app/enrichment.h"
 #include "daemon/app/installation.h"
 #include "daemon/app/lifecycle_source.h"
 #include "daemon/app/loading.h"
+#include "daemon/app/self_test_health.h"
+#include "daemon/app/self_test_source.h"
 #include "daemon/core/failpoint.h"
 #include "daemon/core/time.h"
 #include "daemon/respond/new_notifier.h"
@@ -25,6 +28,7 @@ namespace {
 constexpr char kPartition[] = "local";
 constexpr absl::Duration kHousekeeping = absl::Seconds(1);
 constexpr absl::Duration kShutdownGrace = absl::Seconds(5);
+constexpr int kMaxShownGaps = 10'000;
 
 // Tells the roller about a use of a key that is being rolled.
 void ObserveKeyUse(const Event& event, const RuleSet::WellKnown& fields,
@@ -270,6 +274,10 @@ absl::Status App::StartRunner(std::shared_ptr<const RuleSet> rules) {
   options.seen_seed = seen_seed_;
   options.max_profiles = static_cast<size_t>(config_.limits.key_profiles);
   options.max_seen_ids = static_cast<size_t>(config_.limits.event_ids);
+  options.max_waiting_bytes = config_.limits.waiting_bytes;
+  if (config_.self_test.enabled) {
+    options.self_test_rule = RuleId(kSelfTestRule);
+  }
   options.on_event = [roller = roller_.get(),
                       fields = rules->well_known()](const Event& event) {
     ObserveKeyUse(event, fields, roller);
@@ -288,6 +296,7 @@ absl::Status App::StartRunner(std::shared_ptr<const RuleSet> rules) {
   };
   std::vector<RuleLabels> labels;
   for (const Rule& rule : rules->rules()) {
+    if (rule.id == options.self_test_rule) continue;
     labels.push_back({rule.name, rule.level});
   }
   metrics_->rules().SetRules(labels);
@@ -342,8 +351,7 @@ std::string App::Summary() {
   return absl::StrCat(
       health.ready ? "watching" : "trouble: ",
       health.ready || health.problems.empty() ? "" : health.problems[0], "; ",
-      config_.sources.size(), " sources, ",
-      rules.rules == nullptr ? 0 : rules.rules->rules().size(), " rules");
+      config_.sources.size(), " sources, ", rules.count(), " rules");
 }
 
 void App::OnCommit(const CheckpointBatch& batch, absl::Duration took) {
@@ -351,10 +359,6 @@ void App::OnCommit(const CheckpointBatch& batch, absl::Duration took) {
   for (const RejectCount& reject : batch.rejects) {
     metrics_->Source(reject.source.view())
         ->AddRejected(reject.reason, reject.count);
-  }
-  for (const Gap& gap : batch.gaps) {
-    metrics_->Source(gap.source.view())
-        ->AddCoverageGap(absl::Milliseconds(gap.to_ms - gap.from_ms));
   }
   if (!batch.alerts.empty()) {
     responder_->Wake();
@@ -403,7 +407,12 @@ Health App::GetHealth() {
         absl::StrCat("commits fail, reading has stopped until they work: ",
                      status.commit_error));
   }
-  health.ready = health.problems.empty();
+  const SelfTestHealth self_test =
+      CheckSelfTest(config_, status, started_, clock_->Now());
+  health.ready = health.problems.empty() && !self_test.broken;
+  if (!self_test.problem.empty()) {
+    health.problems.push_back(self_test.problem);
+  }
   {
     absl::MutexLock lock(&mu_);
     if (!reload_success_) {
@@ -452,10 +461,18 @@ DaemonStatus App::GetStatus() {
   }
   out.watermark_ms = status.watermark_ms;
   out.reorder_buffer_events = static_cast<int64_t>(status.waiting);
+  out.reorder_buffer_bytes = status.waiting_bytes;
+  out.forced_events = status.forced;
+  out.self_test_enabled = config_.self_test.enabled;
+  out.self_test_success_ms = status.self_test_ms;
   out.last_commit = status.last_commit;
   out.commit_error = status.commit_error;
   for (size_t i = 0; i < status.sources.size(); ++i) {
     const SourceStatus& source = status.sources[i];
+    if (source.id.view() == kSelfTestSource) {
+      out.self_test_event_ms = source.newest_ms;
+      continue;
+    }
     DaemonStatus::Source shown;
     shown.id = source.id;
     if (i < config_.sources.size()) {
@@ -475,6 +492,7 @@ DaemonStatus App::GetStatus() {
     shown.error = source.error;
     shown.newest_event_ms = source.newest_ms;
     shown.watermark_ms = source.watermark_ms;
+    shown.future_events = source.future;
     out.sources.push_back(std::move(shown));
   }
   return out;
@@ -482,6 +500,7 @@ DaemonStatus App::GetStatus() {
 
 RulesSnapshot App::GetRules() {
   RulesSnapshot out;
+  if (config_.self_test.enabled) out.self_test = RuleId(kSelfTestRule);
   {
     absl::MutexLock lock(&mu_);
     out.rules = rules_;
@@ -565,8 +584,7 @@ ReloadResult App::Reload(absl::string_view actor) {
       if (!started.ok()) log_->Error("engine stopped: ", started.ToString());
     } else {
       result.applied = true;
-      log_->Info("reloaded: ", rules->rules().size(), " rules, ",
-                 rules->hash());
+      log_->Info("reloaded: ", GetRules().count(), " rules, ", rules->hash());
       metrics_->LoadSucceeded(clock_->Now());
     }
     absl::MutexLock lock(&mu_);
@@ -580,28 +598,70 @@ ReloadResult App::Reload(absl::string_view actor) {
   return result;
 }
 
+absl::StatusOr<std::vector<SourceCoverage>> App::GetCoverage(
+    EventTime since_ms, EventTime until_ms) {
+  std::vector<SourceCoverage> out;
+  std::shared_ptr<EngineRunner> running = runner();
+  if (running == nullptr) {
+    return absl::UnavailableError("the engine is being restored");
+  }
+  for (size_t i = 0; i < config_.sources.size(); ++i) {
+    SourceCoverage source;
+    source.source = config_.sources[i].name;
+    absl::StatusOr<std::vector<Gap>> gaps =
+        store_->ListGaps(source.source, since_ms, kMaxShownGaps);
+    if (!gaps.ok()) return gaps.status();
+    source.stretches = CoverageTimeline(running->coverage(i, since_ms),
+                                        *std::move(gaps), since_ms, until_ms);
+    out.push_back(std::move(source));
+  }
+  return out;
+}
+
+void App::RefreshSourceMetrics(const RunnerStatus& status, Metrics* metrics) {
+  const absl::Time now = clock_->Now();
+  for (const SourceStatus& source : status.sources) {
+    if (source.id.view() == kSelfTestSource) continue;
+    SourceMetrics* out = metrics->Source(source.id.view());
+    out->SetCounts({source.totals.records, source.totals.events,
+                    source.totals.late, source.totals.duplicates,
+                    source.future});
+    std::vector<GapTotals> gaps;
+    for (size_t kind = 0; kind < kGapKinds; ++kind) {
+      gaps.push_back({GapKindName(static_cast<GapKind>(kind)),
+                      source.gaps[kind], source.blind_ms[kind]});
+    }
+    out->SetCoverageGaps(gaps);
+    // What never gave an event lags behind nothing.
+    if (source.newest_ms == kMinEventTime) continue;
+    out->SetLag(now - FromEventTime(source.newest_ms));
+    if (source.watermark_ms != kMinEventTime) {
+      out->SetWatermark(FromEventTime(source.watermark_ms));
+    }
+  }
+}
+
 void App::RefreshMetrics(Metrics* metrics) {
   const absl::Time now = clock_->Now();
   if (std::shared_ptr<EngineRunner> running = runner()) {
     const RunnerStatus status = running->status();
-    metrics->SetReorderBuffer(static_cast<int64_t>(status.waiting));
+    metrics->SetReorderBuffer(static_cast<int64_t>(status.waiting),
+                              status.waiting_bytes, status.forced);
+    metrics->SetSelfTest(config_.self_test.enabled,
+                         status.self_test_ms == kMinEventTime
+                             ? absl::InfinitePast()
+                             : FromEventTime(status.self_test_ms));
     std::vector<RuleTotals> totals;
+    const std::vector<Rule>& rules = running->rules()->rules();
     for (size_t i = 0; i < status.engine.matches.size(); ++i) {
+      if (config_.self_test.enabled && rules[i].id.view() == kSelfTestRule) {
+        continue;
+      }
       totals.push_back({status.engine.matches[i], status.engine.episodes[i],
                         status.engine.evicted[i], status.engine.groups[i]});
     }
     metrics->rules().SetTotals(totals);
-    for (const SourceStatus& source : status.sources) {
-      SourceMetrics* out = metrics->Source(source.id.view());
-      out->SetCounts({source.totals.records, source.totals.events,
-                      source.totals.late, source.totals.duplicates});
-      if (source.newest_ms != kMinEventTime) {
-        out->SetLag(now - FromEventTime(source.newest_ms));
-      }
-      if (source.watermark_ms != kMinEventTime) {
-        out->SetWatermark(FromEventTime(source.watermark_ms));
-      }
-    }
+    RefreshSourceMetrics(status, metrics);
   }
   if (auto counts = store_->CountAlerts(); counts.ok()) {
     metrics->SetAlerts(*counts);

@@ -81,6 +81,8 @@ class App : public StatusProvider {
   Health GetHealth() override;
   DaemonStatus GetStatus() override;
   RulesSnapshot GetRules() override;
+  absl::StatusOr<std::vector<SourceCoverage>> GetCoverage(
+      EventTime since_ms, EventTime until_ms) override;
   ReloadResult Reload(absl::string_view actor) override;
 
  private:
@@ -91,6 +93,7 @@ class App : public StatusProvider {
   std::shared_ptr<EngineRunner> runner() const ABSL_LOCKS_EXCLUDED(mu_);
   void OnCommit(const CheckpointBatch& batch, absl::Duration took);
   void RefreshMetrics(Metrics* metrics);
+  void RefreshSourceMetrics(const RunnerStatus& status, Metrics* metrics);
   void KeepHouse();
 
   // Constant after construction.

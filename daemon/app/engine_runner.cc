@@ -18,6 +18,9 @@ constexpr absl::Duration kFirstCommitRetry = absl::Milliseconds(100);
 constexpr absl::Duration kMaxCommitRetry = absl::Seconds(5);
 // The engine looks at idle sources this often.
 constexpr absl::Duration kIdleTick = absl::Milliseconds(100);
+// The watermark of a source that fails moves in steps of this: each is a gap
+// that grows, and a commit.
+constexpr int64_t kBlindStepMs = 10'000;
 
 }  // namespace
 
@@ -31,7 +34,7 @@ struct EngineRunner::SourceThread {
   // Guarded by the runner's mu_.
   absl::optional<DecodedPage> page;
   bool taken = true;     // the mailbox is free
-  absl::Time caught_up;  // begin of the last empty fetch
+  absl::Time caught_up;  // begin of the last fetch that left nothing
   absl::Time last_data;  // when something came last
   absl::Time last_success;
   std::string error;
@@ -62,6 +65,12 @@ absl::StatusOr<std::unique_ptr<EngineRunner>> EngineRunner::Start(
   pipeline_options.seen_seed = runner->options_.seen_seed;
   pipeline_options.max_seen_ids = runner->options_.max_seen_ids;
   pipeline_options.max_profiles = runner->options_.max_profiles;
+  pipeline_options.max_waiting_bytes = runner->options_.max_waiting_bytes;
+  for (size_t i = 0; i < rules->rules().size(); ++i) {
+    if (rules->rules()[i].id == runner->options_.self_test_rule) {
+      pipeline_options.self_test_rule = static_cast<int64_t>(i);
+    }
+  }
   pipeline_options.on_event = runner->options_.on_event;
   pipeline_options.load_profile =
       [store](const KeyId& key) -> absl::optional<KeyProfile> {
@@ -77,19 +86,24 @@ absl::StatusOr<std::unique_ptr<EngineRunner>> EngineRunner::Start(
   std::vector<std::string> owners;
   Engine& engine = runner->pipeline_->engine();
   absl::flat_hash_set<std::string> kept;
-  absl::StatusOr<PartitionState> state =
-      store->OpenPartition(runner->options_.partition, runner->options_.owner,
-                           [&](const StateRow& row) {
-                             const absl::Status status = engine.RestoreRow(
-                                 row.owner, row.group, row.blob);
-                             if (status.ok()) {
-                               kept.insert(row.owner);
-                             } else if (absl::IsNotFound(status)) {
-                               dropped.insert(row.owner);
-                             } else {
-                               ++unreadable;
-                             }
-                           });
+  absl::StatusOr<PartitionState> state = store->OpenPartition(
+      runner->options_.partition, runner->options_.owner,
+      [&](const StateRow& row) {
+        if (row.owner == CoverageLedger::kOwner) {
+          kept.insert(row.owner);
+          runner->pipeline_->RestoreCoverage(row.group, row.blob);
+          return;
+        }
+        const absl::Status status =
+            engine.RestoreRow(row.owner, row.group, row.blob);
+        if (status.ok()) {
+          kept.insert(row.owner);
+        } else if (absl::IsNotFound(status)) {
+          dropped.insert(row.owner);
+        } else {
+          ++unreadable;
+        }
+      });
   if (!state.ok()) return state.status();
   if (unreadable > 0) {
     return absl::DataLossError(
@@ -140,6 +154,7 @@ absl::StatusOr<std::unique_ptr<EngineRunner>> EngineRunner::Start(
     runner->pipeline_->RestorePending(static_cast<uint32_t>(i), batch);
     runner->sources_.push_back(std::move(thread));
   }
+  runner->pipeline_->Begin(ToEventTime(now));
   runner->Publish();
   KEYWATCH_FAILPOINT("open.restored");
 
@@ -209,8 +224,13 @@ void EngineRunner::RunSource(SourceThread* source) {
       source->error.clear();
       source->last_success = begin;
       if (!page->more) source->caught_up = begin;
-      if (!empty) {
+      // A place alone is no data: a list that is asked again and again may
+      // move its place each time.
+      if (page->records > 0 || page->batch->size() > 0) {
         source->last_data = begin;
+      }
+      if (!empty) {
+        page->received_ms = ToEventTime(clock_->Now());
         source->page = *std::move(page);
         source->taken = false;
         work_ = true;
@@ -251,6 +271,9 @@ void EngineRunner::RunEngine() {
 bool EngineRunner::TakePages() {
   bool any = false;
   for (auto& source : sources_) {
+    const uint32_t index = source->worker->index();
+    // What is ahead of the others would only wait here for its turn.
+    if (pipeline_->HoldsMuch() && !pipeline_->IsLast(index)) continue;
     absl::optional<DecodedPage> page;
     {
       absl::MutexLock lock(&mu_);
@@ -269,22 +292,31 @@ bool EngineRunner::TakePages() {
 void EngineRunner::AdvanceIdleSources() {
   const absl::Time now = clock_->Now();
   for (size_t i = 0; i < sources_.size(); ++i) {
-    const SourceThread& source = *sources_[i];
-    absl::Time until = absl::InfinitePast();
-    {
-      absl::MutexLock lock(&mu_);
-      if (source.page) continue;
-      if (source.error.empty()) {
-        if (now - source.last_data >= source.config.idle_timeout) {
-          until = source.caught_up;
-        }
-      } else if (now - source.last_success >= source.config.max_silence) {
-        until = now;
-      }
-    }
-    if (until != absl::InfinitePast()) {
-      pipeline_->AdvanceIdle(static_cast<uint32_t>(i), ToEventTime(until));
-    }
+    AdvanceIdleSource(static_cast<uint32_t>(i), now);
+  }
+}
+
+void EngineRunner::AdvanceIdleSource(uint32_t index, absl::Time now) {
+  const SourceThread& source = *sources_[index];
+  absl::Time caught_up;
+  absl::Time last_success;
+  bool idle = false;
+  bool failing = false;
+  {
+    absl::MutexLock lock(&mu_);
+    if (source.page) return;
+    caught_up = source.caught_up;
+    last_success = source.last_success;
+    failing = !source.error.empty();
+    idle = now - source.last_data >= source.config.idle_timeout;
+  }
+  if (!failing) {
+    if (caught_up == absl::InfinitePast()) return;
+    pipeline_->CaughtUp(index, ToEventTime(caught_up));
+    if (idle) pipeline_->AdvanceIdle(index, ToEventTime(caught_up));
+  } else if (now - last_success >= source.config.max_silence) {
+    const EventTime until = ToEventTime(now) / kBlindStepMs * kBlindStepMs;
+    pipeline_->AdvanceBlind(index, ToEventTime(last_success), until);
   }
 }
 
@@ -317,6 +349,7 @@ bool EngineRunner::Commit() {
       if (failed) log_->Info("commits work again");
       status_.commit_error.clear();
       status_.last_commit = clock_->Now();
+      status_.self_test_ms = pipeline_->self_test_ms();
       break;
     }
     if (options_.on_commit_failure) options_.on_commit_failure(status);
@@ -356,6 +389,8 @@ void EngineRunner::Publish() {
   ++status_.turns;
   status_.watermark_ms = pipeline_->watermark();
   status_.waiting = pipeline_->waiting();
+  status_.waiting_bytes = pipeline_->waiting_bytes();
+  status_.forced = pipeline_->forced();
   status_.engine = pipeline_->stats();
   status_.sources.resize(sources_.size());
   for (size_t i = 0; i < sources_.size(); ++i) {
@@ -371,7 +406,22 @@ void EngineRunner::Publish() {
     out.decode = source.decode;
     out.problems = source.problems;
     out.watermark_ms = pipeline_->watermark(static_cast<uint32_t>(i));
+    out.future = pipeline_->future(static_cast<uint32_t>(i));
+    if (const CoverageLedger* ledger =
+            pipeline_->coverage(static_cast<uint32_t>(i))) {
+      out.blind_ms = ledger->blind_ms();
+      out.gaps = ledger->gaps();
+    }
   }
+}
+
+CoverageHours EngineRunner::coverage(size_t source, EventTime since) const {
+  // The list of sources does not change, and ledgers synchronise themselves.
+  const CoverageLedger* ledger =
+      source < sources_.size()
+          ? pipeline_->coverage(static_cast<uint32_t>(source))
+          : nullptr;
+  return ledger == nullptr ? CoverageHours() : ledger->Hours(since);
 }
 
 RunnerStatus EngineRunner::status() const {

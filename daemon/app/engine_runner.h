@@ -1,6 +1,7 @@
 #ifndef DAEMON_APP_ENGINE_RUNNER_H_
 #define DAEMON_APP_ENGINE_RUNNER_H_
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "daemon/app/coverage_ledger.h"
 #include "daemon/app/log.h"
 #include "daemon/app/pipeline.h"
 #include "daemon/app/source_worker.h"
@@ -56,16 +58,25 @@ struct SourceStatus {
   // Parts of the source that cannot be read, for people.
   std::vector<std::string> problems;
   EventTime watermark_ms = kMinEventTime;
+  // Events too far ahead of the clock, since the start of the runner.
+  int64_t future = 0;
+  // By GapKind, since the start of the runner.
+  std::array<int64_t, kGapKinds> blind_ms{};
+  std::array<int64_t, kGapKinds> gaps{};
 };
 
 struct RunnerStatus {
   EventTime watermark_ms = kMinEventTime;
   size_t waiting = 0;  // events in the reorder buffer
+  int64_t waiting_bytes = 0;
+  int64_t forced = 0;  // events observed early because too many waited
   EngineStats engine;
   std::vector<SourceStatus> sources;
   // Empty when the last commit worked.
   std::string commit_error;
   absl::Time last_commit = absl::InfinitePast();
+  // The newest event of the self-test that came out and was committed.
+  EventTime self_test_ms = kMinEventTime;
   // Another process took the partition: this one writes nothing any more.
   bool fenced = false;
   // Grows with every turn of the engine thread, also while commits fail.
@@ -75,7 +86,8 @@ struct RunnerStatus {
 // EngineRunner runs the data path live: one thread per source fetches, decodes
 // and matches; one engine thread takes their pages, observes and commits. A
 // source thread holds at most one page that was not taken: it waits instead of
-// reading on (back-pressure). A commit that fails is retried with the same
+// reading on (back-pressure). While much waits for its turn, only the source that
+// is furthest behind is read. A commit that fails is retried with the same
 // batch until it works; until then nothing more is read.
 //
 // Starting takes the partition and restores everything from the last commit;
@@ -91,6 +103,9 @@ class EngineRunner {
     uint64_t seen_seed = 0;
     size_t max_profiles = 200'000;
     size_t max_seen_ids = 4'000'000;
+    int64_t max_waiting_bytes = int64_t{256} << 20;
+    // The rule of the self-test, of which no alerts are made; empty: none.
+    RuleId self_test_rule;
     // Called on the engine thread for each observed event, before the commit that
     // holds it; must be quick. May be empty.
     std::function<void(const Event&)> on_event;
@@ -121,6 +136,9 @@ class EngineRunner {
   void Stop();
 
   RunnerStatus status() const;
+  // The ledger's hours of one source from `since` on; empty for a control
+  // source.
+  CoverageHours coverage(size_t source, EventTime since) const;
   const std::shared_ptr<const RuleSet>& rules() const { return rules_; }
 
  private:
@@ -133,6 +151,8 @@ class EngineRunner {
   // Takes the pages that are there; true when there was one.
   bool TakePages() ABSL_LOCKS_EXCLUDED(mu_);
   void AdvanceIdleSources();
+  void AdvanceIdleSource(uint32_t index, absl::Time now)
+      ABSL_LOCKS_EXCLUDED(mu_);
   // False when stopping while the store fails, or when fenced.
   bool Commit();
   void Publish();

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "daemon/app/lifecycle_source.h"
+#include "daemon/app/self_test_source.h"
 #include "daemon/engine/supports.h"
 #include "daemon/ingest/file_source.h"
 #include "daemon/ingest/http_poller.h"
@@ -133,6 +134,7 @@ std::shared_ptr<const RuleSet> LoadRules(const Config& config, int64_t now_ms,
   CompileOptions options;
   options.lists = config.rules.lists;
   options.now_ms = now_ms;
+  if (config.self_test.enabled) options.built_in = {SelfTestRuleText()};
   CompileResult result = CompileRules(config.rules.paths, options);
   issues->Append(result.issues);
   if (result.rules == nullptr) return nullptr;
@@ -212,6 +214,7 @@ absl::StatusOr<std::vector<RunnerSource>> MakeSources(
     out.spec.dedup = source.id_field != "none";
     out.spec.dedup_horizon = source.dedup_horizon;
     out.spec.seen_with = source.same_origin_as;
+    out.spec.max_future = source.max_future;
     out.spec.rereadable = source.type == SourceType::kFile;
     out.spec.requests = out.format->logsource().category != kKeyLifecycle;
     out.idle_timeout = source.idle_timeout;
@@ -248,10 +251,24 @@ absl::StatusOr<std::vector<RunnerSource>> MakeSources(
   // has still to give would be late.
   lifecycle.max_silence = absl::InfiniteDuration();
   lifecycle.spec.requests = false;
+  lifecycle.spec.control = true;
   lifecycle.open = [store, clock]() -> std::unique_ptr<LogSource> {
     return std::make_unique<LifecycleSource>(store, clock);
   };
   sources.push_back(std::move(lifecycle));
+
+  if (config.self_test.enabled) {
+    RunnerSource self_test;
+    self_test.format = SelfTestFormat();
+    self_test.spec.id = SourceId(kSelfTestSource);
+    self_test.spec.control = true;
+    self_test.spec.rereadable = false;
+    self_test.open = [interval = config.self_test.interval,
+                      clock]() -> std::unique_ptr<LogSource> {
+      return std::make_unique<SelfTestSource>(interval, clock);
+    };
+    sources.push_back(std::move(self_test));
+  }
   return sources;
 }
 

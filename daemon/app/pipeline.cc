@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace keywatch {
 namespace {
 
@@ -10,6 +12,8 @@ namespace {
 // what a restart must do again.
 constexpr int64_t kMaxObservedPerCheckpoint = 100'000;
 constexpr size_t kMaxRejectSamples = 64;
+// A reload stops reading for a moment, and senders try again.
+constexpr int64_t kLeastDownMs = 10'000;
 
 }  // namespace
 
@@ -66,6 +70,27 @@ void Pipeline::RestorePending(uint32_t index,
   }
 }
 
+void Pipeline::RestoreCoverage(absl::string_view group,
+                               absl::string_view blob) {
+  for (Source& source : sources_) {
+    if (source.ledger && source.ledger->RestoreRow(group, blob)) return;
+  }
+  // The source is no longer configured.
+  stale_coverage_.emplace_back(group);
+}
+
+void Pipeline::Begin(EventTime now) {
+  for (Source& source : sources_) {
+    if (!source.ledger || !source.spec.lost_while_down ||
+        now - source.ledger->read_through() < kLeastDownMs ||
+        source.ledger->read_through() == kMinEventTime) {
+      continue;
+    }
+    source.ledger->Blind(GapKind::kDown, now, now);
+    TakeGaps(source);
+  }
+}
+
 void Pipeline::Take(DecodedPage page) {
   Source& source = sources_[page.source];
   for (DecodedPage::Stream& stream : page.streams) {
@@ -86,7 +111,28 @@ void Pipeline::Take(DecodedPage page) {
     dirty_ = true;
   }
   source.totals.records += page.records;
-  for (Reject& reject : page.rejects) {
+  if (source.ledger) {
+    for (SourceGap& gap : page.gaps) {
+      // What waited at the last commit was to be read again.
+      const bool waits = source.rereads && restored_watermark_ != kMinEventTime;
+      source.ledger->Lost(gap.kind, std::move(gap.reason),
+                          waits ? restored_watermark_ : kMaxEventTime);
+    }
+    if (!page.rejects.empty() && page.batch->size() == 0) {
+      source.ledger->Rejected();
+    }
+  }
+  TakeRejects(source, &page);
+  const std::shared_ptr<EventBatch> batch = Charge(page);
+  const size_t count = batch->size();
+  for (size_t i = 0; i < count; ++i) {
+    TakeEvent(source, batch->at(i), batch, page.received_ms);
+  }
+  BoundWaiting();
+}
+
+void Pipeline::TakeRejects(Source& source, DecodedPage* page) {
+  for (Reject& reject : page->rejects) {
     ++source.totals.rejected;
     ++source.rejects[reject.reason];
     dirty_ = true;
@@ -102,34 +148,112 @@ void Pipeline::Take(DecodedPage page) {
       reject_samples_.push_back(std::move(sample));
     }
   }
-  for (const SourceGap& gap : page.gaps) {
-    // A gap whose times nobody knows ends where we are now.
-    Gap known{source.spec.id,
-              gap.from_ms == kMinEventTime ? source.newest : gap.from_ms,
-              gap.to_ms == kMinEventTime ? source.newest : gap.to_ms,
-              gap.reason};
-    if (known.to_ms != kMinEventTime) {
-      engine_->ObserveGap(known.from_ms, known.to_ms);
-    }
-    gaps_.push_back(std::move(known));
+}
+
+void Pipeline::TakeGaps(Source& source) {
+  for (BlindStretch& blind : source.ledger->TakeBlind()) {
+    engine_->ObserveGap(blind.from_ms, blind.to_ms);
+    gaps_.push_back(
+        {source.spec.id, blind.from_ms, blind.to_ms,
+         blind.detail.empty()
+             ? std::string(GapKindName(blind.kind))
+             : absl::StrCat(GapKindName(blind.kind), ": ", blind.detail)});
     dirty_ = true;
-  }
-  const size_t count = page.batch->size();
-  for (size_t i = 0; i < count; ++i) {
-    TakeEvent(source, page.batch->at(i), page.batch);
   }
 }
 
+std::shared_ptr<EventBatch> Pipeline::Charge(const DecodedPage& page) {
+  // The text is there a second time where it had escapes or was kept.
+  const int64_t bytes =
+      2 * page.bytes +
+      static_cast<int64_t>(
+          page.batch->size() *
+          (sizeof(Event) + rules_->fields().size() * sizeof(Value)));
+  struct Charged {
+    Charged(std::shared_ptr<EventBatch> batch_in,
+            std::shared_ptr<int64_t> total_in, int64_t bytes_in)
+        : batch(std::move(batch_in)),
+          total(std::move(total_in)),
+          bytes(bytes_in) {
+      *total += bytes;
+    }
+    ~Charged() { *total -= bytes; }
+    const std::shared_ptr<EventBatch> batch;
+    const std::shared_ptr<int64_t> total;
+    const int64_t bytes;
+  };
+  auto charged = std::make_shared<Charged>(page.batch, waiting_bytes_, bytes);
+  EventBatch* const batch = charged->batch.get();
+  return std::shared_ptr<EventBatch>(std::move(charged), batch);
+}
+
+void Pipeline::BoundWaiting() {
+  while (*waiting_bytes_ > options_.max_waiting_bytes && !buffer_.empty()) {
+    Release();
+    if (*waiting_bytes_ <= options_.max_waiting_bytes || buffer_.empty()) {
+      return;
+    }
+    // A sixteenth of the time that waits, so that as little as possible comes
+    // out of order.
+    const EventTime oldest = buffer_.oldest();
+    watermark_ =
+        std::max(watermark_, oldest + (buffer_.newest() - oldest) / 16);
+    const size_t before = buffer_.size();
+    Release();
+    forced_ += static_cast<int64_t>(before - buffer_.size());
+  }
+}
+
+bool Pipeline::IsLast(uint32_t index) const {
+  for (const Source& source : sources_) {
+    if (source.watermark < sources_[index].watermark) return false;
+  }
+  return true;
+}
+
+bool Pipeline::TakeFuture(Source& source, const Event& event,
+                          EventTime received_ms) {
+  if (source.max_future_ms == kMaxEventTime || received_ms == kMaxEventTime) {
+    return false;
+  }
+  const EventTime least_received = event.time_ms - source.max_future_ms;
+  if (!event.reread && least_received <= received_ms) return false;
+  const uint64_t hash = SeenIds::Hash(event.id, options_.seen_seed);
+  // Read again, it had its turn already. What had not was waiting, whatever
+  // the clock says now.
+  if (event.reread) return source.seen->Contains(hash, least_received);
+  dirty_ = true;
+  // Its own time may never come: what is remembered of it is when it was read.
+  if (!source.seen->Insert(hash, received_ms, watermark_)) {
+    ++source.totals.duplicates;
+    return true;
+  }
+  ++source.totals.events;
+  ++source.future;
+  engine_->ObserveLate(event);
+  RememberProcessed(source, hash, received_ms);
+  ++observed_since_checkpoint_;
+  return true;
+}
+
 void Pipeline::TakeEvent(Source& source, const Event& event,
-                         const std::shared_ptr<EventBatch>& batch) {
+                         const std::shared_ptr<EventBatch>& batch,
+                         EventTime received_ms) {
   if (event.reread && event.time_ms <= restored_watermark_) return;
+  if (TakeFuture(source, event, received_ms)) return;
   if (source.spec.dedup && !event.id_is_position &&
       !source.seen->Insert(SeenIds::Hash(event.id, options_.seen_seed),
                            event.time_ms, watermark_)) {
     if (!event.reread) ++source.totals.duplicates;
     return;
   }
-  if (!event.reread) ++source.totals.events;
+  if (!event.reread) {
+    ++source.totals.events;
+    if (source.ledger) {
+      source.ledger->Saw(event.time_ms);
+      if (source.ledger->has_news()) TakeGaps(source);
+    }
+  }
   if (event.time_ms <= watermark_) {
     if (!event.reread) ++source.totals.late;
     // Everything up to the watermark comes first, whatever the page.
@@ -175,6 +299,24 @@ void Pipeline::AdvanceIdle(uint32_t index, EventTime now) {
   MoveWatermark();
 }
 
+void Pipeline::CaughtUp(uint32_t index, EventTime now) {
+  Source& source = sources_[index];
+  if (!source.ledger) return;
+  source.rereads = false;
+  source.ledger->CaughtUp(now);
+  TakeGaps(source);
+  dirty_ = dirty_ || source.ledger->dirty();
+}
+
+void Pipeline::AdvanceBlind(uint32_t index, EventTime since, EventTime now) {
+  Source& source = sources_[index];
+  if (source.ledger) {
+    source.ledger->Blind(GapKind::kUnreachable, since, now);
+    TakeGaps(source);
+  }
+  AdvanceIdle(index, now);
+}
+
 void Pipeline::Finish(uint32_t index) {
   sources_[index].watermark = kMaxEventTime;
   MoveWatermark();
@@ -217,9 +359,14 @@ void Pipeline::Processed(const Event& event) {
   if (!source.spec.dedup || event.id_is_position || options_.only_matched) {
     return;
   }
-  SeenIds::Pack(SeenIds::Hash(event.id, options_.seen_seed), event.time_ms,
-                &source.processed);
-  source.processed_newest = std::max(source.processed_newest, event.time_ms);
+  RememberProcessed(source, SeenIds::Hash(event.id, options_.seen_seed),
+                    event.time_ms);
+}
+
+void Pipeline::RememberProcessed(Source& source, uint64_t id_hash,
+                                 EventTime time_ms) {
+  SeenIds::Pack(id_hash, time_ms, &source.processed);
+  source.processed_newest = std::max(source.processed_newest, time_ms);
 }
 
 bool Pipeline::WantsCommit() const {
@@ -241,12 +388,23 @@ CheckpointBatch Pipeline::TakeCheckpoint(
                          std::move(change.blob), change.erased});
   }
   for (const Detection& detection : engine_->TakeDetections()) {
-    out.alerts.push_back(to_alert(detection));
+    if (detection.rule == options_.self_test_rule) {
+      self_test_ms_ = std::max(self_test_ms_, detection.last_event_ms);
+    } else {
+      out.alerts.push_back(to_alert(detection));
+    }
   }
   if (profiler_) out.profiles = profiler_->TakeChanged();
   out.reject_samples.swap(reject_samples_);
   for (RejectSample& sample : out.reject_samples) sample.at_ms = watermark_;
   out.gaps.swap(gaps_);
+  for (Source& source : sources_) {
+    if (source.ledger) source.ledger->TakeState(&out.state);
+  }
+  for (std::string& group : stale_coverage_) {
+    out.state.push_back({CoverageLedger::kOwner, std::move(group), "", true});
+  }
+  stale_coverage_.clear();
   for (Source& source : sources_) {
     for (const auto& [reason, count] : source.rejects) {
       out.rejects.push_back({source.spec.id, reason, count});

@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/time/time.h"
+#include "daemon/app/coverage_ledger.h"
 #include "daemon/app/seen_ids.h"
 #include "daemon/app/source_worker.h"
 #include "daemon/core/detection.h"
@@ -36,6 +37,13 @@ struct PipelineSource {
   // False when its events are what was done to keys, not with them: a key's
   // profile counts requests.
   bool requests = true;
+  // An event that is further ahead of the clock (DecodedPage::received_ms) is
+  // held back from event time.
+  absl::Duration max_future = absl::InfiniteDuration();
+  // One of the daemon's own: no account is kept of its coverage.
+  bool control = false;
+  // What comes while the daemon is down is lost.
+  bool lost_while_down = false;
 };
 
 // Pipeline is the stateful half of the data path, the same for live running,
@@ -49,7 +57,13 @@ struct PipelineSource {
 // lateness; the pipeline's is the least of them and never goes back. Both move
 // with every event, not with every page, so that where a page happens to end
 // changes nothing. An event at or before the pipeline's watermark is late: it
-// is observed as such, at once; all others wait and are observed in order.
+// is observed as such, at once; all others wait and are observed in order. An
+// event from too far ahead of the clock is observed like a late one and moves
+// nothing: a peer whose clock is wrong must not make the events of others late.
+//
+// Memory. Of events that wait no more than `max_waiting_bytes` are held: beyond
+// that the oldest are observed although the watermark has not passed them, and
+// what comes after them is late. HoldsTooMuch says so in time.
 //
 // Restart. A checkpoint stores the watermark W, and for every stream two
 // positions: `position`, before the oldest record that still waits, and `read`,
@@ -65,6 +79,11 @@ class Pipeline {
     bool key_profiles = true;
     size_t max_profiles = 200'000;
     size_t max_seen_ids = 4'000'000;  // per source
+    // Estimated memory of the events that wait, with their pages.
+    int64_t max_waiting_bytes = INT64_MAX;
+    // Index of the rule whose detections are no alerts; see TakeSelfTest. -1:
+    // none.
+    int64_t self_test_rule = -1;
     // Makes hashes of event ids unpredictable to who sends them.
     uint64_t seen_seed = 0;
     // Loads a key's profile that is not in memory.
@@ -83,6 +102,10 @@ class Pipeline {
   void RestorePartition(const PartitionState& state);
   // Records of source `source` that were waiting, decoded by its worker.
   void RestorePending(uint32_t source, std::shared_ptr<const EventBatch> batch);
+  // A row of engine state whose owner is CoverageLedger::kOwner.
+  void RestoreCoverage(absl::string_view group, absl::string_view blob);
+  // Reading begins at `now`, with everything restored.
+  void Begin(EventTime now);
 
   // --- The data.
 
@@ -90,6 +113,11 @@ class Pipeline {
   // The source has nothing more up to `now`: its watermark moves to `now` less
   // its allowed lateness.
   void AdvanceIdle(uint32_t source, EventTime now);
+  // The source was read to its end at `now`.
+  void CaughtUp(uint32_t source, EventTime now);
+  // The source cannot be read since `since`: its watermark moves to `now` all
+  // the same, and the engine knows that it was blind.
+  void AdvanceBlind(uint32_t source, EventTime since, EventTime now);
   // The source will give nothing more at all (replay).
   void Finish(uint32_t source);
   // Observes what the watermark has passed.
@@ -105,6 +133,9 @@ class Pipeline {
   CheckpointBatch TakeCheckpoint(
       const std::function<AlertUpsert(const Detection&)>& to_alert,
       int64_t now_ms);
+  // Time of the newest event of the self-test whose detection was in the last
+  // checkpoint; kMinEventTime when none was.
+  EventTime self_test_ms() const { return self_test_ms_; }
   // An episode opened or enough is pending: a commit should not wait.
   bool WantsCommit() const;
   // Something changed since the last TakeCheckpoint.
@@ -119,9 +150,25 @@ class Pipeline {
   EventTime newest(uint32_t source) const { return sources_[source].newest; }
   EventTime newest() const;
   size_t waiting() const { return buffer_.size(); }
+  int64_t waiting_bytes() const { return *waiting_bytes_; }
+  // More than half of what may wait does: sources that are ahead of the others
+  // should not be read on.
+  bool HoldsMuch() const {
+    return *waiting_bytes_ > options_.max_waiting_bytes / 2;
+  }
+  // No other source is further behind.
+  bool IsLast(uint32_t source) const;
   // Totals since this pipeline was made.
   const SourceTotals& totals(uint32_t source) const {
     return sources_[source].totals;
+  }
+  // Events held back because they were too far ahead of the clock, and events
+  // observed early because too many waited; since this pipeline was made.
+  int64_t future(uint32_t source) const { return sources_[source].future; }
+  int64_t forced() const { return forced_; }
+  // Null for a control source; Hours may be called on any thread.
+  const CoverageLedger* coverage(uint32_t source) const {
+    return sources_[source].ledger.get();
   }
   const EngineStats& stats() const { return engine_->stats(); }
 
@@ -138,14 +185,24 @@ class Pipeline {
   struct Source {
     explicit Source(PipelineSource spec_in)
         : spec(std::move(spec_in)),
-          lateness_ms(absl::ToInt64Milliseconds(spec.allowed_lateness)) {}
+          lateness_ms(absl::ToInt64Milliseconds(spec.allowed_lateness)),
+          max_future_ms(spec.max_future == absl::InfiniteDuration()
+                            ? kMaxEventTime
+                            : absl::ToInt64Milliseconds(spec.max_future)) {
+      if (!spec.control) ledger = std::make_unique<CoverageLedger>(spec.id);
+    }
     PipelineSource spec;
     int64_t lateness_ms;
+    int64_t max_future_ms;
+    std::unique_ptr<CoverageLedger> ledger;
     EventTime newest = kMinEventTime;
     EventTime watermark = kMinEventTime;
     std::shared_ptr<SeenIds> seen;
     SeenIds::Packed processed;  // since the last checkpoint
     EventTime processed_newest = kMinEventTime;
+    int64_t future = 0;
+    // It has not yet caught up since the restart.
+    bool rereads = true;
     SourceTotals totals;     // since the pipeline was made
     SourceTotals committed;  // of those, given to a checkpoint
     std::vector<Stream> streams;
@@ -156,11 +213,19 @@ class Pipeline {
   };
 
   void TakeEvent(Source& source, const Event& event,
-                 const std::shared_ptr<EventBatch>& batch);
+                 const std::shared_ptr<EventBatch>& batch,
+                 EventTime received_ms);
+  void TakeRejects(Source& source, DecodedPage* page);
+  void TakeGaps(Source& source);
+  // True when the event was taken, or before, as one from the future.
+  bool TakeFuture(Source& source, const Event& event, EventTime received_ms);
+  std::shared_ptr<EventBatch> Charge(const DecodedPage& page);
+  void BoundWaiting();
   void MoveWatermark();
   void ObserveInOrder(const Event& event);
   void Observed(const Event& event);
   void Processed(const Event& event);
+  void RememberProcessed(Source& source, uint64_t id_hash, EventTime time_ms);
   void CollectCursors(CheckpointBatch* out);
   void CollectPending(CheckpointBatch* out);
 
@@ -170,13 +235,18 @@ class Pipeline {
   std::unique_ptr<KeyProfiler> profiler_;
 
   std::vector<Source> sources_;
+  // Estimated memory of the pages of which an event waits; shared with them.
+  const std::shared_ptr<int64_t> waiting_bytes_ = std::make_shared<int64_t>(0);
   ReorderBuffer buffer_;
+  int64_t forced_ = 0;
   EventTime watermark_ = kMinEventTime;
   // The watermark of the checkpoint that this pipeline started from.
   EventTime restored_watermark_ = kMinEventTime;
   std::vector<RejectSample> reject_samples_;
   std::vector<Gap> gaps_;
+  std::vector<std::string> stale_coverage_;  // rows of sources that are gone
   int64_t observed_since_checkpoint_ = 0;
+  EventTime self_test_ms_ = kMinEventTime;
   bool dirty_ = false;
 };
 

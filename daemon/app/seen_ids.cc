@@ -23,6 +23,11 @@ bool SeenIds::Insert(uint64_t hash, EventTime time_ms, EventTime watermark) {
   return true;
 }
 
+bool SeenIds::Contains(uint64_t hash, EventTime time_ms) const {
+  const auto it = times_.find(hash);
+  return it != times_.end() && it->second <= time_ms;
+}
+
 void SeenIds::Remember(uint64_t hash, EventTime time_ms) {
   times_[hash] = time_ms;
   if (chunks_.empty() || chunks_.back().ids.size() >= kChunk) {

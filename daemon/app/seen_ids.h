@@ -34,6 +34,9 @@ class SeenIds {
   // True when the event is new; it is remembered from now on.
   bool Insert(uint64_t hash, EventTime time_ms, EventTime watermark);
 
+  // Whether it is remembered, and at or before `time_ms`.
+  bool Contains(uint64_t hash, EventTime time_ms) const;
+
   // Forgets what cannot be asked for any more.
   void AdvanceTo(EventTime watermark);
 

@@ -42,6 +42,9 @@ absl::StatusOr<DecodedPage> SourceWorker::Next(absl::Time deadline) {
   out.batch->Keep(page->data);
   out.more = page->more;
   out.gaps = std::move(page->gaps);
+  if (page->data != nullptr) {
+    out.bytes = static_cast<int64_t>(page->data->size());
+  }
 
   std::vector<uint32_t> index_of;  // page stream -> stable index
   index_of.reserve(page->streams.size());

@@ -39,6 +39,10 @@ struct DecodedPage {
   std::vector<std::string> ended;
   std::vector<SourceGap> gaps;
   bool more = false;
+  // The clock when the page was read; kMaxEventTime in virtual time.
+  EventTime received_ms = kMaxEventTime;
+  // Of the records, as the source gave them.
+  int64_t bytes = 0;
 };
 
 // SourceWorker does what needs no order between sources: fetch, decode, match.

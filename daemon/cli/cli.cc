@@ -107,6 +107,7 @@ void AddCommands(CLI::App* root, CommandContext* context) {
   AddRulesExplainCommand(rules, context);
   AddRulesDaemonCommands(rules, context);
 
+  AddCoverageCommand(root, context);
   AddSourcesCommands(
       AddGroup(root, "sources", "See what sources could not give"), context);
   AddConfigCheckCommand(AddGroup(root, "config", "Check configurations"),

@@ -30,6 +30,8 @@ void AddRulesExplainCommand(CLI::App* parent, CommandContext* context);
 // list and reload: of the running daemon.
 void AddRulesDaemonCommands(CLI::App* parent, CommandContext* context);
 
+void AddCoverageCommand(CLI::App* parent, CommandContext* context);
+
 // rejects and gaps.
 void AddSourcesCommands(CLI::App* parent, CommandContext* context);
 

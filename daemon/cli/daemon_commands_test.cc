@@ -546,6 +546,38 @@ TEST_F(DaemonCommandsTest, AMisspelledChoiceHasASuggestion) {
   EXPECT_THAT(err_, HasSubstr("did you mean \"json\"?"));
 }
 
+TEST_F(DaemonCommandsTest, CoverageIsATimelineAndItsGaps) {
+  v1::GetCoverageResponse& coverage = daemon_.status.coverage;
+  *coverage.mutable_since_time() = Ago(absl::Hours(24));
+  *coverage.mutable_until_time() = Ago(absl::ZeroDuration());
+  auto add = [](v1::SourceCoverage* source, absl::Duration from,
+                absl::Duration to, v1::CoverageKind kind, int64_t events) {
+    v1::CoverageStretch* stretch = source->add_stretches();
+    *stretch->mutable_from_time() = Ago(from);
+    *stretch->mutable_to_time() = Ago(to);
+    stretch->set_kind(kind);
+    stretch->set_events(events);
+    return stretch;
+  };
+  v1::SourceCoverage* shop = coverage.add_sources();
+  shop->set_source_id("shop");
+  const auto hours = [](double h) { return absl::Hours(1) * h; };
+  add(shop, hours(20), hours(12), v1::COVERAGE_KIND_SEEN, 12345);
+  add(shop, hours(12), hours(6), v1::COVERAGE_KIND_EMPTY, 0);
+  v1::CoverageStretch* blind =
+      add(shop, hours(6), hours(5.99), v1::COVERAGE_KIND_BLIND, 0);
+  blind->set_reason("rotated away");
+  blind->set_detail("/var/log/shop.log was truncated \x1b[31m");
+  add(shop, hours(5.99), hours(2), v1::COVERAGE_KIND_SEEN, 7);
+  add(shop, hours(2), hours(0), v1::COVERAGE_KIND_UNREAD, 0);
+  v1::SourceCoverage* provider = coverage.add_sources();
+  provider->set_source_id("provider");
+  EXPECT_EQ(Run({"coverage"}), kExitOk) << err_;
+  EXPECT_EQ(daemon_.status.coverage_request.since_time().seconds(),
+            1785765600 - 86400);
+  ExpectGolden("coverage.txt", out_);
+}
+
 TEST_F(DaemonCommandsTest, NoDaemonIsExplained) {
   daemon_.Stop();
   EXPECT_EQ(Run({"status"}), kExitUnreachable);

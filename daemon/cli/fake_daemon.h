@@ -244,8 +244,17 @@ class FakeDaemon {
       *response = gaps;
       return *ending_;
     }
+    grpc::Status GetCoverage(grpc::ServerContext*,
+                             const v1::GetCoverageRequest* request,
+                             v1::GetCoverageResponse* response) override {
+      coverage_request = *request;
+      *response = coverage;
+      return *ending_;
+    }
 
     v1::GetStatusResponse get;
+    v1::GetCoverageResponse coverage;
+    v1::GetCoverageRequest coverage_request;
     v1::ListRejectsResponse rejects;
     v1::ListGapsResponse gaps;
     v1::ListGapsRequest gaps_request;

@@ -88,6 +88,13 @@ void PrintSources(const CommandContext& context,
       context.out() << "  " << Sanitize(source.id()) << ": "
                     << style.Red(Sanitize(source.error())) << "\n";
     }
+    if (source.future_events() > 0) {
+      context.out() << "  " << Sanitize(source.id()) << ": "
+                    << style.Red(absl::StrCat(
+                           source.future_events(),
+                           " events from the future; is its clock right?"))
+                    << "\n";
+    }
     std::vector<std::string> reasons;
     for (const v1::RejectCount& reject : source.rejects()) {
       reasons.push_back(
@@ -144,6 +151,13 @@ int RunStatus(const CommandContext& context) {
               ? BothTimes(FromProto(engine.watermark_time()), now)
               : "no event seen yet")
       << ", " << engine.reorder_buffer_events() << " events wait\n";
+  if (engine.forced_events() > 0) {
+    out << "            "
+        << style.Red(absl::StrCat(
+               engine.forced_events(),
+               " events were judged early because too many waited"))
+        << "\n";
+  }
   const v1::CheckpointStatus& checkpoint = status.checkpoint();
   out << "checkpoint  "
       << (checkpoint.has_last_success_time()
@@ -159,6 +173,17 @@ int RunStatus(const CommandContext& context) {
         << BothTimes(FromProto(status.outbox().oldest_pending_time()), now);
   }
   out << "\n";
+  if (status.self_test().enabled()) {
+    out << "self-test   "
+        << (status.self_test().has_last_success_time()
+                ? absl::StrCat(
+                      "came through at ",
+                      BothTimes(
+                          FromProto(status.self_test().last_success_time()),
+                          now))
+                : "not yet through")
+        << "\n";
+  }
   PrintSources(context, status);
   return result;
 }

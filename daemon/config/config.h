@@ -101,6 +101,8 @@ struct SourceConfig {
   absl::Duration idle_timeout = absl::Seconds(10);
   // Failing for so long, the same.
   absl::Duration max_silence = absl::Minutes(5);
+  // An event further ahead of the clock is kept out of event time.
+  absl::Duration max_future = absl::Minutes(5);
   // Event ids are remembered for so long.
   absl::Duration dedup_horizon = absl::Minutes(30);
   // Index of an earlier source that gives events of the same origin; -1: none.
@@ -120,9 +122,18 @@ struct EnrichmentConfig {
   std::string asn_database;
 };
 
+// An event of the daemon's own, every `interval`, that must come out as an
+// alert which nobody is told of.
+struct SelfTestConfig {
+  bool enabled = true;
+  absl::Duration interval = absl::Minutes(1);
+};
+
 struct LimitsConfig {
   int64_t key_profiles = 200'000;
   int64_t event_ids = 4'000'000;  // remembered per source
+  // Of the events that wait for their turn, about.
+  int64_t waiting_bytes = int64_t{256} << 20;
   int64_t value_bytes = 8 * 1024;
   int64_t nesting_depth = 64;
   int64_t list_elements = 1024;
@@ -153,6 +164,7 @@ struct Config {
   ResponderConfig outbox;
   RollerConfig rolls;
   std::vector<DeclaredKey> keys;
+  SelfTestConfig self_test;
   LimitsConfig limits;
 };
 

@@ -119,6 +119,9 @@ TEST(DocumentedConfig, StatesTheDefaults) {
   EXPECT_EQ(said.retention.rejects, defaults.retention.rejects);
   EXPECT_EQ(said.limits.key_profiles, defaults.limits.key_profiles);
   EXPECT_EQ(said.limits.event_ids, defaults.limits.event_ids);
+  EXPECT_EQ(said.self_test.enabled, defaults.self_test.enabled);
+  EXPECT_EQ(said.self_test.interval, defaults.self_test.interval);
+  EXPECT_EQ(said.limits.waiting_bytes, defaults.limits.waiting_bytes);
   EXPECT_EQ(said.limits.value_bytes, defaults.limits.value_bytes);
   EXPECT_EQ(said.limits.nesting_depth, defaults.limits.nesting_depth);
   EXPECT_EQ(said.limits.list_elements, defaults.limits.list_elements);
@@ -160,6 +163,7 @@ TEST(DocumentedConfig, StatesTheDefaultsOfSources) {
     EXPECT_EQ(a.type, b.type);
     EXPECT_EQ(a.start, b.start);
     EXPECT_EQ(a.allowed_lateness, b.allowed_lateness);
+    EXPECT_EQ(a.max_future, b.max_future);
     EXPECT_EQ(a.idle_timeout, b.idle_timeout);
     EXPECT_EQ(a.max_silence, b.max_silence);
     EXPECT_EQ(a.dedup_horizon, b.dedup_horizon);

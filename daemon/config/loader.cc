@@ -52,6 +52,15 @@ void ReadEnrichment(Section* root, EnrichmentConfig* enrichment) {
   section.Finish();
 }
 
+void ReadSelfTest(Section* root, SelfTestConfig* self_test) {
+  Section section = root->Child("self_test");
+  yaml::MapReader& reader = section.reader();
+  self_test->enabled = reader.Bool("enabled", self_test->enabled);
+  self_test->interval = reader.Duration("interval", self_test->interval,
+                                        absl::Seconds(1), absl::Hours(1));
+  section.Finish();
+}
+
 void ReadLimits(Section* root, LimitsConfig* limits) {
   Section section = root->Child("limits");
   yaml::MapReader& reader = section.reader();
@@ -59,6 +68,8 @@ void ReadLimits(Section* root, LimitsConfig* limits) {
       reader.Int("key_profiles", limits->key_profiles, 100, 100'000'000);
   limits->event_ids =
       reader.Int("event_ids", limits->event_ids, 1000, 1'000'000'000);
+  limits->waiting_bytes = reader.Bytes("waiting_bytes", limits->waiting_bytes,
+                                       int64_t{4} << 20, int64_t{1} << 40);
   limits->value_bytes =
       reader.Bytes("value_bytes", limits->value_bytes, 64, 16 << 20);
   limits->nesting_depth =
@@ -101,6 +112,7 @@ void ReadDocument(Section* root, Config* config) {
   ReadNotifiers(root, config);
   ReadRolls(root, config);
   ReadKeys(root, config);
+  ReadSelfTest(root, &config->self_test);
   ReadLimits(root, &config->limits);
   root->Finish();
 }

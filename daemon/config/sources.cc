@@ -7,7 +7,7 @@
 namespace keywatch {
 namespace {
 
-// The source of what Keywatch records about itself.
+// The sources of what Keywatch records about itself begin so.
 constexpr char kOwnSource[] = "keywatch";
 
 void ReadFile(Section* section, FileSourceConfig* file) {
@@ -114,6 +114,9 @@ void ReadTimes(Section* section, SourceConfig* source) {
                       absl::Milliseconds(100), absl::Hours(24));
   source->max_silence = reader.Duration("max_silence", source->max_silence,
                                         absl::Seconds(1), absl::Hours(24 * 7));
+  source->max_future =
+      reader.Duration("max_future", source->max_future, absl::Seconds(1),
+                      absl::Hours(24 * 365 * 100));
   source->dedup_horizon =
       reader.Duration("dedup_horizon", source->dedup_horizon,
                       absl::ZeroDuration(), absl::Hours(24 * 7));
@@ -130,10 +133,12 @@ void ReadSource(Section* section, std::set<std::string>* names,
   SourceConfig source;
   const std::string name = UniqueName(section, "name", names);
   source.name = SourceId(name);
-  if (name == kOwnSource) {
-    reader.Error("name", "reserved-name",
-                 "\"keywatch\" is the source of Keywatch's own records",
-                 "choose another name");
+  if (name == kOwnSource ||
+      absl::StartsWith(name, absl::StrCat(kOwnSource, "_"))) {
+    reader.Error(
+        "name", "reserved-name",
+        absl::StrCat("\"", name, "\" is kept for Keywatch's own records"),
+        "choose another name");
   }
   const int type = reader.Choice("type", {"file", "http"}, -1);
   if (type < 0 && !reader.Has("type")) {

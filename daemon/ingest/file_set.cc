@@ -42,7 +42,8 @@ void FileSet::Load(const Cursor& cursor) {
     if (!FileIdentity::Decode(stream.attributes, &identity)) {
       gaps_.push_back({absl::StrCat("the cursor of ", stream.stream,
                                     " cannot be read: files are read from "
-                                    "their beginning")});
+                                    "their beginning"),
+                       GapKind::kCursorExpired});
       ended_.push_back(stream.stream);
       continue;
     }

@@ -81,15 +81,21 @@ class HttpPoller::Impl {
         random_(std::hash<std::string>()(options_.url)) {}
 
   absl::StatusOr<Page> Fetch(const Cursor& cursor) {
-    int64_t position = 0;
+    StreamPosition known;
     Place place;
     for (const StreamPosition& stream : cursor.streams) {
       if (stream.stream != kStream) continue;
-      position = stream.position;
+      known = stream;
       place = Place::Decode(stream.attributes);
     }
-    absl::StatusOr<Page> page = FetchFrom(position, std::move(place));
+    absl::StatusOr<Page> page = FetchFrom(known.position, std::move(place));
     if (page.ok()) {
+      // Where nothing moved there is nothing to commit.
+      if (page->records.empty() && page->streams.size() == 1 &&
+          page->streams[0].position == known.position &&
+          page->streams[0].attributes == known.attributes) {
+        page->streams.clear();
+      }
       failures_ = 0;
       pause_ = page->more ? absl::ZeroDuration() : Jittered(options_.interval);
       return page;
@@ -208,7 +214,7 @@ class HttpPoller::Impl {
     if (cut) {
       page.gaps.push_back({absl::StrCat("more than ", options_.max_pages,
                                         " pages came since the last round"),
-                           kMinEventTime, kMinEventTime});
+                           GapKind::kCursorExpired});
     }
     return page;
   }
@@ -220,8 +226,8 @@ class HttpPoller::Impl {
     anew.begun = !newest_first();
     Page page = MakePage(position, anew, {}, true);
     page.streams[0].attributes = newest_first() ? "" : anew.Encode();
-    page.gaps.push_back({absl::StrCat("cursor expired: ", status.message()),
-                         kMinEventTime, kMinEventTime});
+    page.gaps.push_back(
+        {std::string(status.message()), GapKind::kCursorExpired});
     return page;
   }
 

@@ -160,7 +160,9 @@ class HttpPollerTest : public ::testing::Test {
         EXPECT_TRUE(absl::StrContains(text, "\"n\": 1.0")) << text;
         ids.push_back(text.substr(7, text.find('"', 7) - 7));
       }
-      for (const SourceGap& gap : page->gaps) gaps_.push_back(gap.reason);
+      for (const SourceGap& gap : page->gaps) {
+        gaps_.push_back(absl::StrCat(GapKindName(gap.kind), ": ", gap.reason));
+      }
       if (!page->streams.empty()) cursor_.streams = page->streams;
       if (!page->more) return ids;
     }

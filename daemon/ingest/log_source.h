@@ -35,11 +35,23 @@ struct Record {
   bool truncated = false;
 };
 
-// A stretch in which records were lost, as far as the source can tell.
+// Why a source was blind.
+enum class GapKind {
+  kDown,           // the daemon did not run, and nobody kept what came
+  kUnreachable,    // the source could not be read
+  kCursorExpired,  // the peer no longer knows the place where reading stopped
+  kRotatedAway,    // what was not yet read was deleted or overwritten
+  kRejected,       // records came, and no event could be made of any
+};
+constexpr int kGapKinds = 5;
+// "down", "unreachable", "cursor expired", "rotated away", "rejected".
+absl::string_view GapKindName(GapKind kind);
+
+// Records were lost, as far as the source can tell: after what it gave before,
+// and before what it gives next.
 struct SourceGap {
-  std::string reason;  // "rotated away", "cursor expired", "unreachable"
-  EventTime from_ms = kMinEventTime;  // kMinEventTime: unknown
-  EventTime to_ms = kMinEventTime;
+  std::string reason;  // what exactly happened, for people
+  GapKind kind = GapKind::kRotatedAway;
 };
 
 // What one Fetch gave.

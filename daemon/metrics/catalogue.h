@@ -45,12 +45,32 @@ constexpr MetricSpec kSourceWatermark{
 constexpr MetricSpec kSourceErrors{
     "keywatch_source_errors_total",
     "Failed attempts to read from a source, by status code."};
+constexpr MetricSpec kFutureEvents{
+    "keywatch_future_events_total",
+    "Events kept out of event time because they were too far ahead of the "
+    "clock."};
+// And reason (down, unreachable, cursor expired, rotated away, rejected).
 constexpr MetricSpec kCoverageGap{
     "keywatch_coverage_gap_seconds_total",
-    "Event time for which a source is known to have been blind."};
+    "Event time for which a source is known to have been blind, by reason."};
+constexpr MetricSpec kCoverageGaps{
+    "keywatch_coverage_gaps_total",
+    "Stretches in which a source was blind, however short, by reason."};
 constexpr MetricSpec kReorderBuffer{
     "keywatch_reorder_buffer_events",
     "Events that wait until the watermark passes their time."};
+constexpr MetricSpec kReorderBufferBytes{
+    "keywatch_reorder_buffer_bytes", "Memory of the events that wait, about."};
+constexpr MetricSpec kForcedEvents{
+    "keywatch_forced_events_total",
+    "Events judged before the watermark because too many waited."};
+
+// --- Self-test.
+constexpr MetricSpec kSelfTestEnabled{"keywatch_selftest_enabled",
+                                      "Whether the self-test is configured."};
+constexpr MetricSpec kSelfTestSuccess{
+    "keywatch_selftest_last_success_timestamp_seconds",
+    "Time of the newest self-test event that came out as an alert."};
 
 // --- Rules. Label: rule.
 constexpr MetricSpec kRulesLoaded{"keywatch_rules_loaded", "Rules in force."};

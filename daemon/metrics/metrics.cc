@@ -57,12 +57,19 @@ Metrics::Metrics(const Build& build, absl::Time start)
                        CounterFamily(&registry_, metric::kDuplicateEvents),
                        CounterFamily(&registry_, metric::kRecordsRejected),
                        CounterFamily(&registry_, metric::kSourceErrors),
+                       CounterFamily(&registry_, metric::kFutureEvents),
                        CounterFamily(&registry_, metric::kCoverageGap),
+                       CounterFamily(&registry_, metric::kCoverageGaps),
                        GaugeFamily(&registry_, metric::kSourceLag),
                        GaugeFamily(&registry_, metric::kSourceWatermark)},
       rules_(&registry_),
       reorder_buffer_(
           &GaugeFamily(&registry_, metric::kReorderBuffer)->Add({})),
+      reorder_buffer_bytes_(
+          &GaugeFamily(&registry_, metric::kReorderBufferBytes)->Add({})),
+      self_test_enabled_(
+          &GaugeFamily(&registry_, metric::kSelfTestEnabled)->Add({})),
+      self_test_success_(GaugeFamily(&registry_, metric::kSelfTestSuccess)),
       checkpoint_duration_(
           &HistogramFamily(&registry_, metric::kCheckpointDuration)
                ->Add({}, CheckpointBuckets())),
@@ -78,7 +85,9 @@ Metrics::Metrics(const Build& build, absl::Time start)
           &GaugeFamily(&registry_, metric::kReloadSuccess)->Add({})),
       last_reload_(GaugeFamily(&registry_, metric::kLastReload)),
       rpcs_handled_(CounterFamily(&registry_, metric::kRpcsHandled)),
-      rpc_duration_(HistogramFamily(&registry_, metric::kRpcDuration)) {
+      rpc_duration_(HistogramFamily(&registry_, metric::kRpcDuration)),
+      forced_events_(
+          &CounterFamily(&registry_, metric::kForcedEvents)->Add({})) {
   GaugeFamily(&registry_, metric::kBuildInfo)
       ->Add({{"version", LabelValue(build.version)},
              {"revision", LabelValue(build.revision)}})
@@ -108,8 +117,17 @@ SourceMetrics* Metrics::Source(absl::string_view name) {
   return source.get();
 }
 
-void Metrics::SetReorderBuffer(int64_t events) {
+void Metrics::SetReorderBuffer(int64_t events, int64_t bytes, int64_t forced) {
   reorder_buffer_->Set(static_cast<double>(events));
+  reorder_buffer_bytes_->Set(static_cast<double>(bytes));
+  absl::MutexLock lock(&mu_);
+  forced_events_.Set(forced);
+}
+
+void Metrics::SetSelfTest(bool enabled, absl::Time last_success) {
+  self_test_enabled_->Set(enabled ? 1 : 0);
+  if (last_success == absl::InfinitePast()) return;
+  self_test_success_->Add({}).Set(UnixSeconds(last_success));
 }
 
 void Metrics::CheckpointSucceeded(absl::Duration took, absl::Time at) {

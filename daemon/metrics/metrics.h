@@ -20,6 +20,7 @@
 #include "daemon/metrics/process_collector.h"
 #include "daemon/metrics/rule_metrics.h"
 #include "daemon/metrics/source_metrics.h"
+#include "daemon/metrics/total_counter.h"
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 
@@ -47,7 +48,11 @@ class Metrics {
   SourceMetrics* Source(absl::string_view name) ABSL_LOCKS_EXCLUDED(mu_);
   RuleMetrics& rules() { return rules_; }
 
-  void SetReorderBuffer(int64_t events);
+  // `forced` is a total, which may start again from zero.
+  void SetReorderBuffer(int64_t events, int64_t bytes, int64_t forced)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Without a success so far the metric is absent.
+  void SetSelfTest(bool enabled, absl::Time last_success);
 
   void CheckpointSucceeded(absl::Duration took, absl::Time at);
   // `code` is a canonical status code's name.
@@ -94,6 +99,9 @@ class Metrics {
   const SourceMetrics::Families source_families_;
   RuleMetrics rules_;
   Gauge* const reorder_buffer_;
+  Gauge* const reorder_buffer_bytes_;
+  Gauge* const self_test_enabled_;
+  Family<Gauge>* const self_test_success_;
   prometheus::Histogram* const checkpoint_duration_;
   Family<Counter>* const checkpoint_failures_;
   Family<Gauge>* const last_checkpoint_;
@@ -113,6 +121,7 @@ class Metrics {
       ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<std::string, Counter*> checkpoint_codes_
       ABSL_GUARDED_BY(mu_);
+  TotalCounter forced_events_ ABSL_GUARDED_BY(mu_);
   ByKey notification_counters_ ABSL_GUARDED_BY(mu_);
   // Per "service/method" and code.
   ByKey rpc_counters_ ABSL_GUARDED_BY(mu_);

@@ -31,15 +31,16 @@ const absl::Time kStart = absl::FromUnixSeconds(1785765600);
 // One of everything.
 void Exercise(Metrics* metrics) {
   SourceMetrics* source = metrics->Source("egress");
-  source->SetCounts({10, 9, 2, 1});
+  source->SetCounts({10, 9, 2, 1, 3});
   source->AddRejected("malformed", 1);
   source->AddError("UNAVAILABLE");
-  source->AddCoverageGap(absl::Seconds(90));
+  source->SetCoverageGaps({{"down", 0, 0}, {"unreachable", 1, 90'000}});
   source->SetLag(absl::Seconds(3));
   source->SetWatermark(kStart);
   metrics->rules().SetRules({{"key_probing", Level::kHigh}});
   metrics->rules().SetTotals({{6, 1, 0, 4}});
-  metrics->SetReorderBuffer(5);
+  metrics->SetReorderBuffer(5, 2048, 1);
+  metrics->SetSelfTest(true, kStart);
   metrics->CheckpointSucceeded(absl::Milliseconds(3), kStart);
   metrics->CheckpointFailed("RESOURCE_EXHAUSTED");
   metrics->SetAlerts({{0, 0, 0, 2, 0}});
@@ -137,6 +138,33 @@ TEST(MetricsTest, TotalsBecomeCountersThatGoOnWhenTheTotalStartsAgain) {
   EXPECT_EQ(Sample(metrics.Serialize(), series), "15");
   source->SetCounts({4, 0, 0, 0});
   EXPECT_EQ(Sample(metrics.Serialize(), series), "19");
+}
+
+TEST(MetricsTest, BlindTimeIsCountedByReasonFromZeroOn) {
+  Metrics metrics({"1", ""}, kStart);
+  SourceMetrics* source = metrics.Source("egress");
+  source->SetCoverageGaps({{"cursor expired", 0, 0}, {"unreachable", 1, 2500}});
+  source->SetCoverageGaps({{"cursor expired", 0, 0}, {"unreachable", 2, 4500}});
+  // Another pipeline.
+  source->SetCoverageGaps({{"cursor expired", 1, 500}, {"unreachable", 0, 0}});
+  const std::string text = metrics.Serialize();
+  const std::string seconds = "keywatch_coverage_gap_seconds_total";
+  const std::string gaps = "keywatch_coverage_gaps_total";
+  const std::string expired = "{reason=\"cursor expired\",source=\"egress\"}";
+  const std::string unreachable = "{reason=\"unreachable\",source=\"egress\"}";
+  EXPECT_EQ(Sample(text, seconds + unreachable), "4.5");
+  EXPECT_EQ(Sample(text, gaps + unreachable), "2");
+  EXPECT_EQ(Sample(text, seconds + expired), "0.5");
+  EXPECT_EQ(Sample(text, gaps + expired), "1");
+}
+
+TEST(MetricsTest, WithoutASuccessTheSelfTestHasNoTime) {
+  Metrics metrics({"1", ""}, kStart);
+  metrics.SetSelfTest(true, absl::InfinitePast());
+  EXPECT_EQ(Sample(metrics.Serialize(), "keywatch_selftest_enabled"), "1");
+  EXPECT_EQ(Sample(metrics.Serialize(),
+                   "keywatch_selftest_last_success_timestamp_seconds"),
+            "absent");
 }
 
 TEST(MetricsTest, LagIsAbsentUntilItIsKnown) {

@@ -8,12 +8,11 @@ SourceMetrics::SourceMetrics(const std::string& source,
                              const Families& families)
     : source_(source),
       families_(families),
-      coverage_gap_(&families.coverage_gap->Add({{"source", source}})),
       records_(&families.records->Add({{"source", source}})),
       events_(&families.events->Add({{"source", source}})),
       late_events_(&families.late_events->Add({{"source", source}})),
-      duplicate_events_(&families.duplicate_events->Add({{"source", source}})) {
-}
+      duplicate_events_(&families.duplicate_events->Add({{"source", source}})),
+      future_events_(&families.future_events->Add({{"source", source}})) {}
 
 void SourceMetrics::SetCounts(const SourceCounts& counts) {
   absl::MutexLock lock(&mu_);
@@ -21,6 +20,7 @@ void SourceMetrics::SetCounts(const SourceCounts& counts) {
   events_.Set(counts.events);
   late_events_.Set(counts.late_events);
   duplicate_events_.Set(counts.duplicate_events);
+  future_events_.Set(counts.future_events);
 }
 
 prometheus::Counter* SourceMetrics::ByLabelLocked(CounterFamily* family,
@@ -49,12 +49,25 @@ void SourceMetrics::AddError(absl::string_view code) {
   ByLabelLocked(families_.errors, "code", code, &errors_)->Increment();
 }
 
-void SourceMetrics::AddCoverageGap(absl::Duration length) {
-  // An infinite or negative length says that one end is unknown.
-  if (length <= absl::ZeroDuration() || length == absl::InfiniteDuration()) {
-    return;
+void SourceMetrics::SetCoverageGaps(const std::vector<GapTotals>& totals) {
+  constexpr double kMillisecondsPerSecond = 1000;
+  absl::MutexLock lock(&mu_);
+  gaps_.resize(totals.size());
+  for (size_t i = 0; i < totals.size(); ++i) {
+    Gaps& gaps = gaps_[i];
+    if (gaps.seconds == nullptr) {
+      const prometheus::Labels labels = {
+          {"source", source_}, {"reason", LabelValue(totals[i].reason)}};
+      gaps.seconds = &families_.coverage_gap->Add(labels);
+      gaps.count = TotalCounter(&families_.coverage_gaps->Add(labels));
+    }
+    gaps.count.Set(totals[i].gaps);
+    const int64_t total = totals[i].milliseconds;
+    const int64_t more =
+        total >= gaps.milliseconds ? total - gaps.milliseconds : total;
+    gaps.milliseconds = total;
+    gaps.seconds->Increment(static_cast<double>(more) / kMillisecondsPerSecond);
   }
-  coverage_gap_->Increment(absl::ToDoubleSeconds(length));
 }
 
 void SourceMetrics::SetLag(absl::Duration lag) {

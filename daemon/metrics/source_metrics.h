@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -23,6 +24,15 @@ struct SourceCounts {
   int64_t events = 0;
   int64_t late_events = 0;
   int64_t duplicate_events = 0;
+  int64_t future_events = 0;
+};
+
+// How often and for how long a source was blind for one reason, since the
+// pipeline was made.
+struct GapTotals {
+  absl::string_view reason;
+  int64_t gaps = 0;
+  int64_t milliseconds = 0;
 };
 
 // SourceMetrics are the metrics of one source. Made by Metrics::Source and
@@ -39,7 +49,10 @@ class SourceMetrics {
       ABSL_LOCKS_EXCLUDED(mu_);
   // `code` is a canonical status code's name: "UNAVAILABLE".
   void AddError(absl::string_view code) ABSL_LOCKS_EXCLUDED(mu_);
-  void AddCoverageGap(absl::Duration length);
+  // Totals, each time of the same reasons in the same order; they may start
+  // again from zero.
+  void SetCoverageGaps(const std::vector<GapTotals>& totals)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   // Both are absent until they are known.
   void SetLag(absl::Duration lag) ABSL_LOCKS_EXCLUDED(mu_);
@@ -57,7 +70,9 @@ class SourceMetrics {
     CounterFamily* duplicate_events;
     CounterFamily* rejected;
     CounterFamily* errors;
+    CounterFamily* future_events;
     CounterFamily* coverage_gap;
+    CounterFamily* coverage_gaps;
     prometheus::Family<prometheus::Gauge>* lag;
     prometheus::Family<prometheus::Gauge>* watermark;
   };
@@ -70,13 +85,19 @@ class SourceMetrics {
   // Constant after construction; prometheus-cpp synchronises itself.
   const std::string source_;
   const Families families_;
-  prometheus::Counter* const coverage_gap_;
 
   absl::Mutex mu_;
   TotalCounter records_ ABSL_GUARDED_BY(mu_);
   TotalCounter events_ ABSL_GUARDED_BY(mu_);
   TotalCounter late_events_ ABSL_GUARDED_BY(mu_);
   TotalCounter duplicate_events_ ABSL_GUARDED_BY(mu_);
+  TotalCounter future_events_ ABSL_GUARDED_BY(mu_);
+  struct Gaps {
+    TotalCounter count;
+    prometheus::Counter* seconds = nullptr;
+    int64_t milliseconds = 0;  // counted so far
+  };
+  std::vector<Gaps> gaps_ ABSL_GUARDED_BY(mu_);
   ByLabel rejected_ ABSL_GUARDED_BY(mu_);
   ByLabel errors_ ABSL_GUARDED_BY(mu_);
   prometheus::Gauge* lag_ ABSL_GUARDED_BY(mu_) = nullptr;

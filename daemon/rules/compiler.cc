@@ -138,6 +138,11 @@ CompileResult CompilePaths(const std::vector<std::string>& paths,
     source->file = yaml::File::Read(path, &source->issues);
     files.push_back(std::move(source));
   }
+  for (const auto& [name, text] : options.built_in) {
+    auto source = std::make_unique<SourceFile>();
+    source->file = yaml::File::Parse(name, text, &source->issues);
+    files.push_back(std::move(source));
+  }
   return Compiler(options, leniently)
       .Compile(std::move(files), std::move(issues));
 }

@@ -39,6 +39,9 @@ struct CompileOptions {
   // raw record's, so only what looks misspelt is worth a warning.
   std::function<std::vector<std::string>(const LogSourceSpec& source)>
       known_fields;
+  // Documents of the caller's own, compiled with the others: (name for
+  // messages, YAML text).
+  std::vector<std::pair<std::string, std::string>> built_in;
   // With `lint`: a rule that alerts and has no tests is worth a warning.
   bool lint_missing_tests = false;
 };

@@ -2,6 +2,7 @@
 #define DAEMON_SERVE_FAKE_STATUS_PROVIDER_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -28,6 +29,10 @@ class FakeStatusProvider : public StatusProvider {
     absl::MutexLock lock(&mu_);
     reload_ = result;
   }
+  void SetCoverage(const std::vector<SourceCoverage>& coverage) {
+    absl::MutexLock lock(&mu_);
+    coverage_ = coverage;
+  }
   std::string reloaded_by() {
     absl::MutexLock lock(&mu_);
     return reloaded_by_;
@@ -45,6 +50,11 @@ class FakeStatusProvider : public StatusProvider {
     absl::MutexLock lock(&mu_);
     return rules_;
   }
+  absl::StatusOr<std::vector<SourceCoverage>> GetCoverage(EventTime,
+                                                          EventTime) override {
+    absl::MutexLock lock(&mu_);
+    return coverage_;
+  }
   ReloadResult Reload(absl::string_view actor) override {
     absl::MutexLock lock(&mu_);
     reloaded_by_ = std::string(actor);
@@ -55,6 +65,7 @@ class FakeStatusProvider : public StatusProvider {
   absl::Mutex mu_;
   DaemonStatus status_ ABSL_GUARDED_BY(mu_);
   RulesSnapshot rules_ ABSL_GUARDED_BY(mu_);
+  std::vector<SourceCoverage> coverage_ ABSL_GUARDED_BY(mu_);
   ReloadResult reload_ ABSL_GUARDED_BY(mu_);
   std::string reloaded_by_ ABSL_GUARDED_BY(mu_);
 };

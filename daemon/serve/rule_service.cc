@@ -20,6 +20,7 @@ grpc::Status RuleService::ListRules(grpc::ServerContext* context,
     response->set_hash(snapshot.rules->hash());
     const std::vector<Rule>& rules = snapshot.rules->rules();
     for (size_t i = 0; i < rules.size(); ++i) {
+      if (!snapshot.shown(rules[i])) continue;
       ToProto(rules[i],
               i < snapshot.counters.size() ? snapshot.counters[i]
                                            : RulesSnapshot::Counters(),
@@ -45,8 +46,7 @@ grpc::Status RuleService::ReloadRules(grpc::ServerContext* context,
         }
         const RulesSnapshot snapshot = status_->GetRules();
         if (snapshot.rules != nullptr) {
-          response->set_rules(
-              static_cast<int32_t>(snapshot.rules->rules().size()));
+          response->set_rules(snapshot.count());
           response->set_hash(snapshot.rules->hash());
         }
         return absl::OkStatus();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
 #include "daemon/core/time.h"
 #include "daemon/core/utf8.h"
 #include "daemon/serve/convert.h"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr char kService[] = "keywatch.v1.StatusService";
 constexpr int kMaxGaps = 1000;
+constexpr int64_t kDefaultCoverageMs = int64_t{24} * 3600 * 1000;
 
 v1::SourceState StateOf(DaemonStatus::Source::State state) {
   switch (state) {
@@ -26,6 +28,33 @@ v1::SourceState StateOf(DaemonStatus::Source::State state) {
       return v1::SOURCE_STATE_FAILING;
   }
   return v1::SOURCE_STATE_UNSPECIFIED;
+}
+
+v1::CoverageKind KindOf(CoverageStretch::Kind kind) {
+  switch (kind) {
+    case CoverageStretch::Kind::kSeen:
+      return v1::COVERAGE_KIND_SEEN;
+    case CoverageStretch::Kind::kEmpty:
+      return v1::COVERAGE_KIND_EMPTY;
+    case CoverageStretch::Kind::kBlind:
+      return v1::COVERAGE_KIND_BLIND;
+    case CoverageStretch::Kind::kUnread:
+      return v1::COVERAGE_KIND_UNREAD;
+  }
+  return v1::COVERAGE_KIND_UNSPECIFIED;
+}
+
+void FillCoverage(const SourceCoverage& source, v1::SourceCoverage* out) {
+  out->set_source_id(ToValidUtf8(source.source.str()));
+  for (const CoverageStretch& stretch : source.stretches) {
+    v1::CoverageStretch* added = out->add_stretches();
+    ToProto(stretch.from_ms, added->mutable_from_time());
+    ToProto(stretch.to_ms, added->mutable_to_time());
+    added->set_kind(KindOf(stretch.kind));
+    added->set_events(stretch.events);
+    added->set_reason(ToValidUtf8(stretch.reason));
+    added->set_detail(ToValidUtf8(stretch.detail));
+  }
 }
 
 }  // namespace
@@ -55,7 +84,7 @@ void StatusService::FillEngine(const DaemonStatus& status,
   const RulesSnapshot snapshot = status_->GetRules();
   v1::EngineStatus* engine = response->mutable_engine();
   if (snapshot.rules != nullptr) {
-    engine->set_rules(static_cast<int32_t>(snapshot.rules->rules().size()));
+    engine->set_rules(snapshot.count());
     engine->set_rules_hash(snapshot.rules->hash());
   }
   int64_t groups = 0;
@@ -67,6 +96,8 @@ void StatusService::FillEngine(const DaemonStatus& status,
   engine->set_groups(groups);
   engine->set_evictions(evicted);
   engine->set_reorder_buffer_events(status.reorder_buffer_events);
+  engine->set_reorder_buffer_bytes(status.reorder_buffer_bytes);
+  engine->set_forced_events(status.forced_events);
   if (status.watermark_ms != kMinEventTime) {
     ToProto(status.watermark_ms, engine->mutable_watermark_time());
   }
@@ -75,6 +106,15 @@ void StatusService::FillEngine(const DaemonStatus& status,
     ToProto(status.last_commit, checkpoint->mutable_last_success_time());
   }
   checkpoint->set_error(ToValidUtf8(status.commit_error));
+  v1::SelfTestStatus* self_test = response->mutable_self_test();
+  self_test->set_enabled(status.self_test_enabled);
+  if (status.self_test_success_ms != kMinEventTime) {
+    ToProto(status.self_test_success_ms,
+            self_test->mutable_last_success_time());
+  }
+  if (status.self_test_event_ms != kMinEventTime) {
+    ToProto(status.self_test_event_ms, self_test->mutable_last_event_time());
+  }
   v1::ReloadStatus* reload = response->mutable_reload();
   reload->set_success(status.reload_success);
   if (status.last_reload_success != absl::InfinitePast()) {
@@ -101,6 +141,7 @@ absl::Status StatusService::FillSources(const DaemonStatus& status,
     out->set_location(ToValidUtf8(source.location));
     out->set_state(StateOf(source.state));
     out->set_error(ToValidUtf8(source.error));
+    out->set_future_events(source.future_events);
     EventTime newest = source.newest_event_ms;
     for (const SourceTotals& total : *totals) {
       if (total.source != source.id) continue;
@@ -211,6 +252,49 @@ grpc::Status StatusService::ListGaps(grpc::ServerContext* context,
     for (const Gap& gap : *gaps) ToProto(gap, response->add_gaps());
     return absl::OkStatus();
   });
+}
+
+grpc::Status StatusService::GetCoverage(grpc::ServerContext* context,
+                                        const v1::GetCoverageRequest* request,
+                                        v1::GetCoverageResponse* response) {
+  return runner_->Unary(
+      context, kService, "GetCoverage", [&]() -> absl::Status {
+        EventTime until = ToEventTime(status_->GetStatus().now);
+        if (request->has_until_time()) {
+          absl::StatusOr<EventTime> time = FromProto(request->until_time());
+          if (!time.ok()) return time.status();
+          until = *time;
+        }
+        EventTime since = until - kDefaultCoverageMs;
+        if (request->has_since_time()) {
+          absl::StatusOr<EventTime> time = FromProto(request->since_time());
+          if (!time.ok()) return time.status();
+          since = *time;
+        }
+        if (since >= until) {
+          return absl::InvalidArgumentError(
+              "since_time must be before until_time");
+        }
+        absl::StatusOr<std::vector<SourceCoverage>> coverage =
+            status_->GetCoverage(since, until);
+        if (!coverage.ok()) return coverage.status();
+        ToProto(since, response->mutable_since_time());
+        ToProto(until, response->mutable_until_time());
+        bool known = request->source_id().empty();
+        for (const SourceCoverage& source : *coverage) {
+          if (!request->source_id().empty() &&
+              source.source.str() != request->source_id()) {
+            continue;
+          }
+          known = true;
+          FillCoverage(source, response->add_sources());
+        }
+        if (!known) {
+          return absl::NotFoundError(absl::StrCat("no source is named \"",
+                                                  request->source_id(), "\""));
+        }
+        return absl::OkStatus();
+      });
 }
 
 }  // namespace keywatch

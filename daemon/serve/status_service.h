@@ -27,6 +27,9 @@ class StatusService final : public v1::StatusService::Service {
   grpc::Status ListGaps(grpc::ServerContext* context,
                         const v1::ListGapsRequest* request,
                         v1::ListGapsResponse* response) override;
+  grpc::Status GetCoverage(grpc::ServerContext* context,
+                           const v1::GetCoverageRequest* request,
+                           v1::GetCoverageResponse* response) override;
 
  private:
   absl::Status FillSources(const DaemonStatus& status,

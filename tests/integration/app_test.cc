@@ -265,7 +265,7 @@ TEST_F(AppTest, ReloadKeepsStateOfRulesThatDidNotChange) {
          "    condition: selection\n";
   ReloadResult result = app_->Reload("test");
   ASSERT_TRUE(result.applied) << FormatIssues(result.issues);
-  EXPECT_EQ(app_->GetRules().rules->rules().size(), 3u);
+  EXPECT_EQ(app_->GetRules().count(), 3);
   Request("rk_a", 403, 1);
   Request("rk_b", 200, 5);
   ASSERT_TRUE(Until([&] { return Alerts().size() == 1; }));
