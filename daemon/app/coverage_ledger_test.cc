@@ -62,12 +62,17 @@ class CoverageLedgerTest : public ::testing::Test {
     }
   }
 
+  // Without the time after the last minute that was read.
   std::vector<std::string> Timeline(std::vector<Gap> gaps = {}) {
     std::vector<StateRow> rows;
     ledger_->TakeState(&rows);
     for (StateRow& row : rows) rows_[row.group] = row;
-    return Texts(CoverageTimeline(ledger_->Hours(kMinEventTime),
-                                  std::move(gaps), At(-600), At(600)));
+    std::vector<CoverageStretch> stretches = CoverageTimeline(
+        ledger_->Hours(kMinEventTime), std::move(gaps), At(-600), At(600));
+    EXPECT_EQ(stretches.back().kind, CoverageStretch::Kind::kUnread);
+    EXPECT_EQ(stretches.back().to_ms, At(600));
+    stretches.pop_back();
+    return Texts(stretches);
   }
 
   std::unique_ptr<CoverageLedger> ledger_ =
@@ -186,6 +191,7 @@ TEST_F(CoverageLedgerTest, GapsAreLaidOverWhatWasRead) {
                           "blind 12:20:30-12:40:00 rotated away",
                           "blind 12:40:00-12:45:00 unreachable",
                           "empty 12:45:00-13:01:00",
+                          "unread 13:01:00-13:10:00",
                           "blind 13:10:00-13:20:00 cursor expired"));
 }
 

@@ -56,6 +56,14 @@ std::vector<CoverageStretch> MinuteRuns(const CoverageHours& hours,
           events);
     }
   }
+  // Of what comes after the last minute that was read nothing is known yet.
+  if (!runs.empty() && runs.back().kind == Kind::kUnread) runs.pop_back();
+  if (!runs.empty() && runs.back().to_ms < until) {
+    CoverageStretch unread;
+    unread.from_ms = runs.back().to_ms;
+    unread.to_ms = until;
+    runs.push_back(unread);
+  }
   return runs;
 }
 

@@ -550,7 +550,7 @@ TEST_F(DaemonCommandsTest, CoverageIsATimelineAndItsGaps) {
   v1::GetCoverageResponse& coverage = daemon_.status.coverage;
   *coverage.mutable_since_time() = Ago(absl::Hours(24));
   *coverage.mutable_until_time() = Ago(absl::ZeroDuration());
-  auto add = [](v1::SourceCoverage* source, absl::Duration from,
+  auto add = [this](v1::SourceCoverage* source, absl::Duration from,
                 absl::Duration to, v1::CoverageKind kind, int64_t events) {
     v1::CoverageStretch* stretch = source->add_stretches();
     *stretch->mutable_from_time() = Ago(from);

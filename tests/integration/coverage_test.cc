@@ -221,9 +221,9 @@ class CoverageTest : public ::testing::Test {
   // Moves the clock on by seconds, giving the daemon time for each.
   void Pass(absl::Duration duration) {
     for (absl::Duration t; t < duration; t += absl::Seconds(1)) {
+      app_->Progressed();
       clock_.Advance(absl::Seconds(1));
       absl::SleepFor(absl::Milliseconds(4));
-      app_->Progressed();
       for (int i = 0; i < 500 && !app_->Progressed(); ++i) {
         absl::SleepFor(absl::Milliseconds(1));
       }

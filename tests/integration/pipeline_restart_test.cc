@@ -224,6 +224,10 @@ Running StartFrom(const World& world, const Saved& saved, size_t page_lines) {
   out.pipeline =
       std::make_unique<Pipeline>(rules, std::move(specs), std::move(options));
   for (const auto& [key, blob] : saved.state) {
+    if (key.first == CoverageLedger::kOwner) {
+      out.pipeline->RestoreCoverage(key.second, blob);
+      continue;
+    }
     EXPECT_TRUE(
         out.pipeline->engine().RestoreRow(key.first, key.second, blob).ok())
         << key.first;
