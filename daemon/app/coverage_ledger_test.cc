@@ -190,8 +190,7 @@ TEST_F(CoverageLedgerTest, GapsAreLaidOverWhatWasRead) {
               ElementsAre("seen 12:00:00-12:20:30 30",
                           "blind 12:20:30-12:40:00 rotated away",
                           "blind 12:40:00-12:45:00 unreachable",
-                          "empty 12:45:00-13:01:00",
-                          "unread 13:01:00-13:10:00",
+                          "empty 12:45:00-13:01:00", "unread 13:01:00-13:10:00",
                           "blind 13:10:00-13:20:00 cursor expired"));
 }
 

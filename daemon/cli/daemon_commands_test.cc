@@ -551,7 +551,7 @@ TEST_F(DaemonCommandsTest, CoverageIsATimelineAndItsGaps) {
   *coverage.mutable_since_time() = Ago(absl::Hours(24));
   *coverage.mutable_until_time() = Ago(absl::ZeroDuration());
   auto add = [this](v1::SourceCoverage* source, absl::Duration from,
-                absl::Duration to, v1::CoverageKind kind, int64_t events) {
+                    absl::Duration to, v1::CoverageKind kind, int64_t events) {
     v1::CoverageStretch* stretch = source->add_stretches();
     *stretch->mutable_from_time() = Ago(from);
     *stretch->mutable_to_time() = Ago(to);
