@@ -5,12 +5,17 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/core/codec.h"
 #include "daemon/engine/engine_context.h"
 #include "daemon/engine/evaluators.h"
 #include "daemon/engine/supports.h"
 
 namespace keywatch {
 namespace {
+
+// The group of the row that says up to when a rule was judged by the clock; no
+// evaluator's group begins like this.
+constexpr char kJudgedGroup[] = "\xfe";
 
 std::unique_ptr<Evaluator> NewEvaluator(EngineContext* context,
                                         uint32_t index) {
@@ -71,12 +76,12 @@ class EngineImpl : public Engine {
       : context_(std::move(rules)) {
     const std::vector<Rule>& all = context_.rules().rules();
     evaluators_.resize(all.size());
+    judged_ms_.assign(all.size(), kMinEventTime);
     for (uint32_t i = 0; i < all.size(); ++i) {
       evaluators_[i] = NewEvaluator(&context_, i);
       if (evaluators_[i] == nullptr) continue;
       active_.push_back(evaluators_[i].get());
-      owners_.emplace(absl::StrCat(all[i].id.view(), "@", all[i].meaning),
-                      evaluators_[i].get());
+      owners_.emplace(OwnerOf(all[i]), i);
     }
   }
 
@@ -128,6 +133,21 @@ class EngineImpl : public Engine {
     context_.ExpiresAt(next);
   }
 
+  void AdvanceClock(EventTime now) override {
+    while (context_.timers().next_by_time() <= now) {
+      const Timer timer = context_.timers().PopByTime();
+      context_.NextSequence();
+      if (!evaluators_[timer.rule]->OnTimer(timer.slot, timer.generation,
+                                            timer.due)) {
+        continue;
+      }
+      ahead_ms_ = timer.due;
+      JudgedAhead(timer.rule);
+      Dispatch();
+      ahead_ms_ = kMinEventTime;
+    }
+  }
+
   void ObserveGap(EventTime from_ms, EventTime to_ms) override {
     for (Evaluator* evaluator : active_) evaluator->OnGap(from_ms, to_ms);
   }
@@ -151,12 +171,17 @@ class EngineImpl : public Engine {
   std::vector<StateChange> TakeDirtyState() override {
     std::vector<StateChange> out;
     for (Evaluator* evaluator : active_) evaluator->TakeDirty(&out);
+    for (uint32_t rule : moved_ahead_) out.push_back(JudgedRow(rule));
+    moved_ahead_.clear();
     return out;
   }
 
   std::vector<StateChange> AllState() const override {
     std::vector<StateChange> out;
     for (const Evaluator* evaluator : active_) evaluator->AllState(&out);
+    for (uint32_t rule = 0; rule < judged_ms_.size(); ++rule) {
+      if (judged_ms_[rule] != kMinEventTime) out.push_back(JudgedRow(rule));
+    }
     return out;
   }
 
@@ -167,7 +192,17 @@ class EngineImpl : public Engine {
       return absl::NotFoundError(
           absl::StrCat("no rule owns the state of ", owner));
     }
-    return it->second->RestoreRow(group, blob);
+    if (group == kJudgedGroup) {
+      Decoder decoder(blob);
+      const EventTime judged = decoder.Signed();
+      if (!decoder.ok()) {
+        return absl::DataLossError(
+            absl::StrCat("the state of ", owner, " cannot be read"));
+      }
+      judged_ms_[it->second] = judged;
+      return absl::OkStatus();
+    }
+    return evaluators_[it->second]->RestoreRow(group, blob);
   }
 
   void FinishRestore(EventTime watermark) override {
@@ -190,14 +225,46 @@ class EngineImpl : public Engine {
   void Dispatch() {
     uint32_t rule;
     while (context_.NextInputs(&rule, &inputs_)) {
+      if (ahead_ms_ != kMinEventTime) {
+        JudgedAhead(rule);
+      } else if (inputs_.front().signal->time_ms <= judged_ms_[rule]) {
+        evaluators_[rule]->OnLate(inputs_.front());
+        continue;
+      }
       evaluators_[rule]->OnInputs(inputs_);
     }
+  }
+
+  // What `rule` said holds up to the timer that the clock has brought.
+  void JudgedAhead(uint32_t rule) {
+    if (judged_ms_[rule] >= ahead_ms_) return;
+    judged_ms_[rule] = ahead_ms_;
+    if (std::find(moved_ahead_.begin(), moved_ahead_.end(), rule) ==
+        moved_ahead_.end()) {
+      moved_ahead_.push_back(rule);
+    }
+  }
+
+  static std::string OwnerOf(const Rule& rule) {
+    return absl::StrCat(rule.id.view(), "@", rule.meaning);
+  }
+
+  StateChange JudgedRow(uint32_t rule) const {
+    StateChange row;
+    row.owner = OwnerOf(context_.rules().rule(rule));
+    row.group = kJudgedGroup;
+    Encoder(&row.blob).Signed(judged_ms_[rule]);
+    return row;
   }
 
   EngineContext context_;
   std::vector<std::unique_ptr<Evaluator>> evaluators_;  // by rule; may be null
   std::vector<Evaluator*> active_;
-  absl::flat_hash_map<std::string, Evaluator*> owners_;
+  absl::flat_hash_map<std::string, uint32_t> owners_;  // to the rule
+  // By rule: up to then it was judged ahead of the watermark.
+  std::vector<EventTime> judged_ms_;
+  std::vector<uint32_t> moved_ahead_;   // of those, what is not yet saved
+  EventTime ahead_ms_ = kMinEventTime;  // of the timer that the clock brings
   std::vector<Input> inputs_;
   std::vector<EngineContext::News> news_;
 };

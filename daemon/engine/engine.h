@@ -79,6 +79,13 @@ class Engine {
   // judges absences. Never goes back.
   virtual void AdvanceTo(EventTime watermark) = 0;
 
+  // By the clock it is `now`, and nothing is known to be on its way: what is
+  // due by then at rules that are judged by time is judged, although the
+  // watermark has not passed it. Only for those verdicts an event that comes
+  // after all is late; for all other rules nothing has happened. Never goes
+  // back; one before the watermark does nothing.
+  virtual void AdvanceClock(EventTime now) = 0;
+
   // A source was blind from `from_ms` to `to_ms`, both included: what did not
   // come in that time is no absence. To be called before AdvanceTo passes it.
   virtual void ObserveGap(EventTime from_ms, EventTime to_ms) = 0;

@@ -3,11 +3,30 @@
 #include <utility>
 
 #include "daemon/engine/group_key.h"
+#include "daemon/engine/supports.h"
 
 namespace keywatch {
 
+namespace {
+
+// A rule stands after its inputs.
+std::vector<bool> JudgedByTime(const RuleSet& rules) {
+  std::vector<bool> out;
+  out.reserve(rules.rules().size());
+  for (const Rule& rule : rules.rules()) {
+    bool by_time = JudgedByTime(rule);
+    for (uint32_t input : rule.inputs) by_time = by_time || out[input];
+    out.push_back(by_time);
+  }
+  return out;
+}
+
+}  // namespace
+
 EngineContext::EngineContext(std::shared_ptr<const RuleSet> rules)
-    : rules_(std::move(rules)) {
+    : rules_(std::move(rules)),
+      judged_by_time_(JudgedByTime(*rules_)),
+      timers_(judged_by_time_) {
   const size_t count = rules_->rules().size();
   stats_.matches.assign(count, 0);
   stats_.episodes.assign(count, 0);

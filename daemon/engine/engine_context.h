@@ -36,6 +36,9 @@ class EngineContext {
     if (to > clock_) clock_ = to;
   }
   TimerQueue& timers() { return timers_; }
+  // True for a rule with verdicts that no event brings (JudgedByTime), and for
+  // those that take its signals.
+  bool judged_by_time(uint32_t rule) const { return judged_by_time_[rule]; }
   // A group of some rule will be over at `time`, at the earliest.
   void ExpiresAt(EventTime time) {
     if (time < next_expiry_) next_expiry_ = time;
@@ -111,7 +114,8 @@ class EngineContext {
   };
 
   const std::shared_ptr<const RuleSet> rules_;
-  std::vector<std::vector<Edge>> edges_;  // by the rule that gives
+  std::vector<std::vector<Edge>> edges_;    // by the rule that gives
+  const std::vector<bool> judged_by_time_;  // by rule
 
   EngineStats stats_;
   EventTime clock_ = kMinEventTime;

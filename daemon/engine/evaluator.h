@@ -46,8 +46,9 @@ class Evaluator {
   // A matching event that came too late to be judged in order.
   virtual void OnLate(const Input& input) = 0;
   // A timer that this rule has set is due: no event at or before `due` will
-  // come any more, and none after it has been seen. Stale timers are ignored.
-  virtual void OnTimer(uint32_t slot, uint32_t generation, EventTime due) = 0;
+  // come any more, and none after it has been seen. Stale timers are ignored:
+  // false then, and the state is as it was.
+  virtual bool OnTimer(uint32_t slot, uint32_t generation, EventTime due) = 0;
   // The sources saw nothing from `from_ms` to `to_ms`.
   virtual void OnGap(EventTime from_ms, EventTime to_ms) {
     (void)from_ms;

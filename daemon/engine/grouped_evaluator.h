@@ -67,16 +67,18 @@ class GroupedEvaluator : public RuleEvaluator {
     SettleChanged();
   }
 
-  void OnTimer(uint32_t slot, uint32_t generation, EventTime due) override {
+  bool OnTimer(uint32_t slot, uint32_t generation, EventTime due) override {
     Record* record = table_.At(slot);
     if (!record->live || record->generation != generation ||
         record->timer_ms != due) {
-      return;
+      return false;
     }
     record->timer_ms = kMaxEventTime;
-    if (NextDue(*record) <= due) OnDue(record, due);
+    const bool is_due = NextDue(*record) <= due;
+    if (is_due) OnDue(record, due);
     if (record->live && record->generation == generation) Reschedule(record);
     SettleChanged();
+    return is_due;
   }
 
   EventTime Expire(EventTime bound) override {

@@ -229,6 +229,22 @@ int64_t LeastCount(const std::vector<Comparison>& condition) {
   return static_cast<int64_t>(std::min(least, 1e15));
 }
 
+bool JudgedByTime(const Rule& rule) {
+  const Anomaly& anomaly = rule.anomaly;
+  switch (rule.type) {
+    case RuleType::kAbsence:
+      return true;
+    case RuleType::kTemporal:
+      return HasNot(rule);
+    case RuleType::kRate:
+      return anomaly.measure.kind == Measure::Kind::kAvg ||
+             anomaly.for_ms != 0 ||
+             anomaly.direction != Anomaly::Direction::kUp;
+    default:
+      return JudgedAtEnd(rule);
+  }
+}
+
 bool HasNot(const Rule& rule) {
   return std::any_of(
       rule.expression.begin(), rule.expression.end(),

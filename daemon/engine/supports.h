@@ -29,6 +29,11 @@ constexpr double kMaxEventCount = 1'000'000;
 // watermark has passed its end.
 bool JudgedAtEnd(const Rule& rule);
 
+// True when the rule gives verdicts that no event of its own brings: what did
+// not come, what a window held when it was over. When nothing more comes at all
+// only the clock can bring them (Engine::AdvanceClock).
+bool JudgedByTime(const Rule& rule);
+
 // The least whole number that satisfies a condition of gt and gte only, at
 // least 1.
 int64_t LeastCount(const std::vector<Comparison>& condition);
