@@ -37,6 +37,7 @@ struct EngineRunner::SourceThread {
   absl::Time caught_up;  // begin of the last fetch that left nothing
   absl::Time last_data;  // when something came last
   absl::Time last_success;
+  bool gave = false;  // something, now or before a restart
   std::string error;
   int64_t errors = 0;
   DecodeCounts decode;
@@ -135,6 +136,7 @@ absl::StatusOr<std::unique_ptr<EngineRunner>> EngineRunner::Start(
     for (const StreamCursor& cursor : state->cursors) {
       if (cursor.source == id) cursors.push_back(cursor);
     }
+    thread->gave = !cursors.empty();
     SourceWorker::Options worker_options;
     worker_options.index = static_cast<uint32_t>(i);
     worker_options.id = id;
@@ -302,9 +304,11 @@ void EngineRunner::AdvanceIdleSource(uint32_t index, absl::Time now) {
   absl::Time last_success;
   bool idle = false;
   bool failing = false;
+  bool gave = false;
   {
     absl::MutexLock lock(&mu_);
     if (source.page) return;
+    gave = source.gave;
     caught_up = source.caught_up;
     last_success = source.last_success;
     failing = !source.error.empty();
@@ -314,7 +318,11 @@ void EngineRunner::AdvanceIdleSource(uint32_t index, absl::Time now) {
     if (caught_up == absl::InfinitePast()) return;
     pipeline_->CaughtUp(index, ToEventTime(caught_up));
     if (idle) pipeline_->AdvanceIdle(index, ToEventTime(caught_up));
-  } else if (now - last_success >= source.config.max_silence) {
+    return;
+  }
+  // Nothing is known to come from there: nobody waits for it.
+  if (!gave) pipeline_->SetIdle(index);
+  if (now - last_success >= source.config.max_silence) {
     const EventTime until = ToEventTime(now) / kBlindStepMs * kBlindStepMs;
     pipeline_->AdvanceBlind(index, ToEventTime(last_success), until);
   }
@@ -387,7 +395,7 @@ bool EngineRunner::Commit() {
 void EngineRunner::Publish() {
   absl::MutexLock lock(&mu_);
   ++status_.turns;
-  status_.watermark_ms = pipeline_->watermark();
+  status_.watermark_ms = pipeline_->heard();
   status_.waiting = pipeline_->waiting();
   status_.waiting_bytes = pipeline_->waiting_bytes();
   status_.forced = pipeline_->forced();
@@ -405,7 +413,7 @@ void EngineRunner::Publish() {
     out.last_data = source.last_data;
     out.decode = source.decode;
     out.problems = source.problems;
-    out.watermark_ms = pipeline_->watermark(static_cast<uint32_t>(i));
+    out.watermark_ms = pipeline_->heard(static_cast<uint32_t>(i));
     out.future = pipeline_->future(static_cast<uint32_t>(i));
     if (const CoverageLedger* ledger =
             pipeline_->coverage(static_cast<uint32_t>(i))) {

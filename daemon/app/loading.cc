@@ -217,7 +217,8 @@ absl::StatusOr<std::vector<RunnerSource>> MakeSources(
     out.spec.max_future = source.max_future;
     out.spec.rereadable = source.type == SourceType::kFile;
     out.spec.requests = out.format->logsource().category != kKeyLifecycle;
-    out.idle_timeout = source.idle_timeout;
+    // An event within its lateness may still be on its way.
+    out.idle_timeout = std::max(source.idle_timeout, source.allowed_lateness);
     out.max_silence = source.max_silence;
     out.limits.max_record_bytes = source.max_record_bytes;
     out.limits.max_value_bytes =
@@ -263,6 +264,7 @@ absl::StatusOr<std::vector<RunnerSource>> MakeSources(
     self_test.spec.id = SourceId(kSelfTestSource);
     self_test.spec.control = true;
     self_test.spec.rereadable = false;
+    self_test.spec.unordered = true;
     self_test.open = [interval = config.self_test.interval,
                       clock]() -> std::unique_ptr<LogSource> {
       return std::make_unique<SelfTestSource>(interval, clock);

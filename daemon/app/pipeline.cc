@@ -62,8 +62,7 @@ void Pipeline::RestorePending(uint32_t index,
     const Event& event = batch->at(i);
     source.stored_pending.emplace(event.id);
     if (source.spec.dedup && !event.id_is_position) {
-      source.seen->Insert(SeenIds::Hash(event.id, options_.seen_seed),
-                          event.time_ms, kMinEventTime);
+      source.seen->Insert(Identity(event), event.time_ms, kMinEventTime);
     }
     source.newest = std::max(source.newest, event.time_ms);
     buffer_.Push(&event, batch);
@@ -218,7 +217,7 @@ bool Pipeline::TakeFuture(Source& source, const Event& event,
   }
   const EventTime least_received = event.time_ms - source.max_future_ms;
   if (!event.reread && least_received <= received_ms) return false;
-  const uint64_t hash = SeenIds::Hash(event.id, options_.seen_seed);
+  const uint64_t hash = Identity(event);
   // Read again, it had its turn already. What had not was waiting, whatever
   // the clock says now.
   if (event.reread) return source.seen->Contains(hash, least_received);
@@ -242,8 +241,7 @@ void Pipeline::TakeEvent(Source& source, const Event& event,
   if (event.reread && event.time_ms <= restored_watermark_) return;
   if (TakeFuture(source, event, received_ms)) return;
   if (source.spec.dedup && !event.id_is_position &&
-      !source.seen->Insert(SeenIds::Hash(event.id, options_.seen_seed),
-                           event.time_ms, watermark_)) {
+      !source.seen->Insert(Identity(event), event.time_ms, watermark_)) {
     if (!event.reread) ++source.totals.duplicates;
     return;
   }
@@ -254,6 +252,13 @@ void Pipeline::TakeEvent(Source& source, const Event& event,
       if (source.ledger->has_news()) TakeGaps(source);
     }
   }
+  if (source.spec.unordered) {
+    engine_->ObserveLate(event);
+    Observed(event);
+    source.newest = std::max(source.newest, event.time_ms);
+    return;
+  }
+  source.idle = false;
   if (event.time_ms <= watermark_) {
     if (!event.reread) ++source.totals.late;
     // Everything up to the watermark comes first, whatever the page.
@@ -276,26 +281,45 @@ void Pipeline::TakeEvent(Source& source, const Event& event,
 
 void Pipeline::MoveWatermark() {
   EventTime least = kMaxEventTime;
-  for (const Source& source : sources_) {
-    least = std::min(least, source.watermark);
+  EventTime clock = kMaxEventTime;
+  for (uint32_t i = 0; i < sources_.size(); ++i) {
+    const Source& source = sources_[i];
+    if (source.spec.unordered) continue;
+    clock = std::min(clock, heard(i));
+    if (!source.idle) least = std::min(least, source.watermark);
   }
   if (least == kMaxEventTime) least = newest();
   watermark_ = std::max(watermark_, least);
+  if (clock != kMaxEventTime) clock_ = std::max(clock_, clock);
+}
+
+uint64_t Pipeline::Identity(const Event& event) const {
+  ScalarBuffer buffer;
+  const Value& key = event.at(rules_->well_known().key_id);
+  return SeenIds::Hash(
+      key.is_list() ? absl::string_view() : ScalarText(key, buffer),
+      SeenIds::Hash(event.id, options_.seen_seed) +
+          static_cast<uint64_t>(event.time_ms));
 }
 
 EventTime Pipeline::newest() const {
   EventTime newest = kMinEventTime;
   for (const Source& source : sources_) {
-    newest = std::max(newest, source.newest);
+    if (!source.spec.unordered) newest = std::max(newest, source.newest);
   }
   return newest;
 }
 
+void Pipeline::SetIdle(uint32_t index) {
+  if (sources_[index].idle) return;
+  sources_[index].idle = true;
+  MoveWatermark();
+}
+
 void Pipeline::AdvanceIdle(uint32_t index, EventTime now) {
   Source& source = sources_[index];
-  const EventTime watermark = now - source.lateness_ms - 1;
-  if (watermark <= source.watermark) return;
-  source.watermark = watermark;
+  source.idle = true;
+  source.clock = std::max(source.clock, now - source.lateness_ms - 1);
   MoveWatermark();
 }
 
@@ -327,6 +351,7 @@ void Pipeline::Release() {
   buffer_.Release(watermark_,
                   [this](const Event& event) { ObserveInOrder(event); });
   engine_->AdvanceTo(watermark_);
+  if (clock_ > watermark_) engine_->AdvanceClock(clock_);
   for (Source& source : sources_) source.seen->AdvanceTo(watermark_);
 }
 
@@ -359,8 +384,7 @@ void Pipeline::Processed(const Event& event) {
   if (!source.spec.dedup || event.id_is_position || options_.only_matched) {
     return;
   }
-  RememberProcessed(source, SeenIds::Hash(event.id, options_.seen_seed),
-                    event.time_ms);
+  RememberProcessed(source, Identity(event), event.time_ms);
 }
 
 void Pipeline::RememberProcessed(Source& source, uint64_t id_hash,

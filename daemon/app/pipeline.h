@@ -1,6 +1,7 @@
 #ifndef DAEMON_APP_PIPELINE_H_
 #define DAEMON_APP_PIPELINE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -44,6 +45,9 @@ struct PipelineSource {
   bool control = false;
   // What comes while the daemon is down is lost.
   bool lost_while_down = false;
+  // Its events bear on no other event: they are observed at once, and move no
+  // watermark.
+  bool unordered = false;
 };
 
 // Pipeline is the stateful half of the data path, the same for live running,
@@ -54,10 +58,16 @@ struct PipelineSource {
 // It reads no clock and does no I/O. One thread (thread-compatible).
 //
 // Time. A source's watermark is its newest event time minus its allowed
-// lateness; the pipeline's is the least of them and never goes back. Both move
-// with every event, not with every page, so that where a page happens to end
-// changes nothing. An event at or before the pipeline's watermark is late: it
-// is observed as such, at once; all others wait and are observed in order. An
+// lateness; the pipeline's is the least of those that are not idle, and never
+// goes back. Both move with every event, not with every page, so that where a
+// page happens to end changes nothing. An event at or before the pipeline's
+// watermark is late: it is observed as such, at once; all others wait and are
+// observed in order. A source that is idle, or cannot be read, holds back no
+// other; when all are, everything that waits is observed, and the watermark
+// stands at the newest event. The clock never moves it: what is delivered after
+// a pause, of whatever time, is in order as long as no newer event was seen.
+// What no event brings, such as an absence, the clock brings by itself
+// (Engine::AdvanceClock): it is known up to when each source was heard. An
 // event from too far ahead of the clock is observed like a late one and moves
 // nothing: a peer whose clock is wrong must not make the events of others late.
 //
@@ -110,13 +120,15 @@ class Pipeline {
   // --- The data.
 
   void Take(DecodedPage page);
-  // The source has nothing more up to `now`: its watermark moves to `now` less
-  // its allowed lateness.
+  // The source gives nothing at present: it holds back no other, until its next
+  // event.
+  void SetIdle(uint32_t source);
+  // The same, and it was heard that it has nothing more up to `now`.
   void AdvanceIdle(uint32_t source, EventTime now);
   // The source was read to its end at `now`.
   void CaughtUp(uint32_t source, EventTime now);
-  // The source cannot be read since `since`: its watermark moves to `now` all
-  // the same, and the engine knows that it was blind.
+  // The source cannot be read since `since`: it holds back no other, and the
+  // engine knows that it was blind up to `now`.
   void AdvanceBlind(uint32_t source, EventTime since, EventTime now);
   // The source will give nothing more at all (replay).
   void Finish(uint32_t source);
@@ -144,9 +156,14 @@ class Pipeline {
   std::vector<Detection> TakeDetections() { return engine_->TakeDetections(); }
 
   EventTime watermark() const { return watermark_; }
-  EventTime watermark(uint32_t source) const {
-    return sources_[source].watermark;
+  // Up to when the source was heard: by its events, or by the clock while it
+  // is idle.
+  EventTime heard(uint32_t source) const {
+    return std::max(sources_[source].watermark, sources_[source].clock);
   }
+  // Up to when all of them were heard; verdicts that no event brings are given
+  // up to then.
+  EventTime heard() const { return std::max(watermark_, clock_); }
   EventTime newest(uint32_t source) const { return sources_[source].newest; }
   EventTime newest() const;
   size_t waiting() const { return buffer_.size(); }
@@ -196,7 +213,9 @@ class Pipeline {
     int64_t max_future_ms;
     std::unique_ptr<CoverageLedger> ledger;
     EventTime newest = kMinEventTime;
-    EventTime watermark = kMinEventTime;
+    EventTime watermark = kMinEventTime;  // by its events
+    EventTime clock = kMinEventTime;      // by the clock, while idle
+    bool idle = false;
     std::shared_ptr<SeenIds> seen;
     SeenIds::Packed processed;  // since the last checkpoint
     EventTime processed_newest = kMinEventTime;
@@ -222,6 +241,9 @@ class Pipeline {
   std::shared_ptr<EventBatch> Charge(const DecodedPage& page);
   void BoundWaiting();
   void MoveWatermark();
+  // What makes the event one with another of its source: its id, with its time
+  // and key. By the id alone a client that chooses it could hide requests.
+  uint64_t Identity(const Event& event) const;
   void ObserveInOrder(const Event& event);
   void Observed(const Event& event);
   void Processed(const Event& event);
@@ -240,6 +262,7 @@ class Pipeline {
   ReorderBuffer buffer_;
   int64_t forced_ = 0;
   EventTime watermark_ = kMinEventTime;
+  EventTime clock_ = kMinEventTime;
   // The watermark of the checkpoint that this pipeline started from.
   EventTime restored_watermark_ = kMinEventTime;
   std::vector<RejectSample> reject_samples_;
