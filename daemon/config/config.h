@@ -97,7 +97,7 @@ struct SourceConfig {
   std::string id_field;
   SourceStart start = SourceStart::kBeginning;
   absl::Duration allowed_lateness = absl::Seconds(30);
-  // Quiet for so long, the source's watermark follows the clock.
+  // Quiet for so long, and at least for the lateness, it holds back no other.
   absl::Duration idle_timeout = absl::Seconds(10);
   // Failing for so long, the same.
   absl::Duration max_silence = absl::Minutes(5);

@@ -68,7 +68,7 @@ anomaly:
 
 constexpr char kConfig[] = R"(
 state_directory: DIR/state
-grpc: {listen: '127.0.0.1:0', unix_socket: ''}
+grpc: {listen: '127.0.0.1:0', allow_unauthenticated: true}
 http: {listen: '127.0.0.1:0'}
 rules: {paths: [DIR/rules.yml]}
 checkpoint: {interval: 100ms}

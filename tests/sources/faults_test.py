@@ -44,7 +44,7 @@ correlation:
 """
 HTTP_SOURCE = """\
 state_directory: {dir}/state
-grpc: {{listen: 127.0.0.1:{grpc}, unix_socket: ''}}
+grpc: {{listen: 127.0.0.1:{grpc}, allow_unauthenticated: true}}
 http: {{listen: 127.0.0.1:{http}}}
 rules:
     paths: [{rules}]
