@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/app/alert_builder.h"
+#include "daemon/app/restore.h"
 #include "daemon/core/failpoint.h"
 #include "daemon/core/time.h"
 
@@ -82,47 +82,17 @@ absl::StatusOr<std::unique_ptr<EngineRunner>> EngineRunner::Start(
   runner->pipeline_ = std::make_unique<Pipeline>(rules, std::move(specs),
                                                  std::move(pipeline_options));
 
-  absl::flat_hash_set<std::string> dropped;
-  int64_t unreadable = 0;
-  std::vector<std::string> owners;
-  Engine& engine = runner->pipeline_->engine();
-  absl::flat_hash_set<std::string> kept;
-  absl::StatusOr<PartitionState> state = store->OpenPartition(
-      runner->options_.partition, runner->options_.owner,
-      [&](const StateRow& row) {
-        if (row.owner == CoverageLedger::kOwner) {
-          kept.insert(row.owner);
-          runner->pipeline_->RestoreCoverage(row.group, row.blob);
-          return;
-        }
-        const absl::Status status =
-            engine.RestoreRow(row.owner, row.group, row.blob);
-        if (status.ok()) {
-          kept.insert(row.owner);
-        } else if (absl::IsNotFound(status)) {
-          dropped.insert(row.owner);
-        } else {
-          ++unreadable;
-        }
-      });
+  int dropped = 0;
+  absl::StatusOr<PartitionState> state = RestorePipeline(
+      store, runner->options_.partition, runner->options_.owner,
+      runner->options_.on_state_row, runner->pipeline_.get(), &dropped);
   if (!state.ok()) return state.status();
-  if (unreadable > 0) {
-    return absl::DataLossError(
-        absl::StrCat(unreadable,
-                     " rows of engine state cannot be read; the database was "
-                     "written by another version or is damaged. Restore a "
-                     "backup, or move the state directory away to start anew"));
-  }
+  if (runner->options_.on_restored) runner->options_.on_restored();
   runner->epoch_ = state->epoch;
-  if (!dropped.empty()) {
-    owners.assign(kept.begin(), kept.end());
-    absl::Status erased = store->EraseStateExcept(runner->options_.partition,
-                                                  state->epoch, owners);
-    if (!erased.ok()) return erased;
-    log->Info("dropped the state of ", dropped.size(),
+  if (dropped > 0) {
+    log->Info("dropped the state of ", dropped,
               " rules that are gone or whose meaning changed");
   }
-  runner->pipeline_->RestorePartition(*state);
 
   const absl::Time now = clock->Now();
   for (size_t i = 0; i < sources.size(); ++i) {
@@ -331,7 +301,7 @@ void EngineRunner::AdvanceIdleSource(uint32_t index, absl::Time now) {
 bool EngineRunner::Commit() {
   const absl::Time begin = clock_->Now();
   std::vector<std::string> opened;
-  const CheckpointBatch batch = pipeline_->TakeCheckpoint(
+  CheckpointBatch batch = pipeline_->TakeCheckpoint(
       [&](const Detection& detection) {
         if (detection.kind == Detection::Kind::kOpen) {
           const Rule& rule = rules_->rule(detection.rule);
@@ -343,6 +313,7 @@ bool EngineRunner::Commit() {
         return BuildAlert(*rules_, detection, options_.default_notify);
       },
       ToEventTime(begin));
+  if (options_.prepare_commit) options_.prepare_commit(&batch);
   KEYWATCH_FAILPOINT("commit.taken");
   absl::Duration retry = kFirstCommitRetry;
   bool failed = false;

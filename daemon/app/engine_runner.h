@@ -109,6 +109,13 @@ class EngineRunner {
     // Called on the engine thread for each observed event, before the commit that
     // holds it; must be quick. May be empty.
     std::function<void(const Event&)> on_event;
+    // Called while starting, for each committed row of state that is not the
+    // engine's (restore.h), and once when all are known. May be empty.
+    std::function<void(const StateRow&)> on_state_row;
+    std::function<void()> on_restored;
+    // Called on the engine thread with what is about to be committed; may add
+    // to it. Once per batch, however often the commit is tried. May be empty.
+    std::function<void(CheckpointBatch*)> prepare_commit;
     // Called on the engine thread before each commit; an error fails it. May be
     // empty.
     std::function<absl::Status()> before_commit;

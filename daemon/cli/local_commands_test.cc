@@ -119,6 +119,8 @@ TEST_F(LocalCommandsTest, EveryCommandHasHelpWithExamples) {
       {"backup"},
       {"restore"},
       {"audit", "verify"},
+      {"backtest"},
+      {"requests"},
       {"completion"}};
   std::string all;
   for (std::vector<std::string> command : commands) {
@@ -224,6 +226,55 @@ TEST_F(LocalCommandsTest, FailedRuleTestSaysWhatItExpectedAndGot) {
   const std::string xml = Read(junit);
   EXPECT_THAT(xml, HasSubstr("<testsuites tests=\"2\" failures=\"1\">"));
   EXPECT_THAT(xml, HasSubstr("<failure message=\"expected 2 alerts, got 1"));
+}
+
+constexpr char kScenario[] = R"(rules: [rules.yml]
+tests:
+    - name: ten denied requests and a restart
+      series:
+          - {event: {api.key.id: mk_A, http.response.status_code: 403}, at: 1h, every: 1m, times: 10}
+      restart_at: 1h5m30s
+      expect:
+          - {at: 1h2m, rule: many_denied, key: mk_A, count: 1}
+          - {anytime: true, rule: many_denied, count: COUNT}
+)";
+
+TEST_F(LocalCommandsTest, ScenariosRunBesideTheTestsOfTheRules) {
+  Rules("1");
+  const std::string path =
+      Write("a.tests.yml", absl::StrReplaceAll(kScenario, {{"COUNT", "1"}}));
+  EXPECT_EQ(Run({"rules", "test", directory_}), kExitOk) << out_ << err_;
+  EXPECT_EQ(out_, "3 passed, 0 failed\n");
+  EXPECT_EQ(Run({"rules", "test", path, "-v"}), kExitOk) << out_ << err_;
+  EXPECT_EQ(out_,
+            "pass  a.tests.yml: ten denied requests and a restart\n"
+            "1 passed, 0 failed\n");
+  EXPECT_EQ(Run({"rules", "test", path, "--rule", "other"}), kExitOk);
+  EXPECT_EQ(out_, "0 passed, 0 failed\n");
+}
+
+TEST_F(LocalCommandsTest, FailedScenarioSaysWhatItExpectedAndGot) {
+  Rules("1");
+  const std::string path =
+      Write("a.tests.yml", absl::StrReplaceAll(kScenario, {{"COUNT", "2"}}));
+  const std::string junit = absl::StrCat(directory_, "/junit.xml");
+  EXPECT_EQ(Run({"rules", "test", path, "--junit", junit}), kExitFailure);
+  EXPECT_THAT(out_, HasSubstr("a.tests.yml:9:13: expected 2 alerts of "
+                              "many_denied in all, got 1"));
+  EXPECT_THAT(out_, HasSubstr("1h1m api.key.id=mk_A"));
+  EXPECT_THAT(Read(junit), HasSubstr("<failure message="));
+  EXPECT_EQ(Run({"--output", "json", "rules", "test", path}), kExitFailure);
+  EXPECT_THAT(out_, HasSubstr("\"rule\": \"a.tests.yml\""));
+  EXPECT_THAT(out_, HasSubstr("\"passed\": false"));
+}
+
+TEST_F(LocalCommandsTest, RefusedScenarioIsShownWithItsPlaces) {
+  Rules("1");
+  const std::string path =
+      Write("a.tests.yml", "rules: [rules.yml]\ntets: 1\n");
+  EXPECT_EQ(Run({"rules", "test", path}), kExitRefused);
+  EXPECT_THAT(err_, HasSubstr(absl::StrCat(path, ":2:1: error:")));
+  EXPECT_THAT(err_, HasSubstr("did you mean \"tests\"?"));
 }
 
 TEST_F(LocalCommandsTest, TestsOfRulesThatDoNotLoadAreRefused) {

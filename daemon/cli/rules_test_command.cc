@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -8,6 +9,10 @@
 #include "CLI/Formatter.hpp"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "daemon/app/progress_bar.h"
+#include "daemon/app/scenario_runner.h"
+#include "daemon/app/yaml_files.h"
 #include "daemon/cli/commands.h"
 #include "daemon/cli/exit_code.h"
 #include "daemon/cli/json_output.h"
@@ -85,42 +90,135 @@ void Print(const CommandContext& context, const RuleTestReport& report) {
   }
 }
 
+// Runs tests one after the other, shows them as it goes, and counts.
+class TestRun {
+ public:
+  TestRun(const CommandContext& context, const Options& options)
+      : context_(context), options_(options) {}
+
+  // False when the rules do not load.
+  bool RunInlineTests() {
+    // A path that is a scenario has its rules itself.
+    std::vector<std::string> paths;
+    for (const std::string& path : options_.paths) {
+      if (!IsScenarioFile(path)) paths.push_back(path);
+    }
+    if (paths.empty()) return true;
+    CompileOptions compile;
+    compile.ignore_logsource = true;
+    const CompileResult compiled = CompileRules(paths, compile);
+    if (compiled.rules == nullptr) {
+      context_.err() << FormatIssues(compiled.issues);
+      return false;
+    }
+    for (const InlineTest& test : InlineTests(*compiled.rules)) {
+      if (Wanted(compiled.rules->rule(test.rule))) {
+        Take(RunOne(compiled.rules, test));
+      }
+    }
+    return true;
+  }
+
+  // False when a scenario is refused; the others run nevertheless.
+  bool RunScenarios() {
+    bool loaded = true;
+    for (const std::string& path : FindYamlFiles(options_.paths, nullptr)) {
+      if (!IsScenarioFile(path)) continue;
+      IssueList issues;
+      const absl::optional<Scenario> scenario = LoadScenario(path, &issues);
+      context_.err() << FormatIssues(issues);
+      if (!scenario) {
+        loaded = false;
+        continue;
+      }
+      for (const ScenarioTest& test : scenario->tests) {
+        if (Wanted(*scenario, test)) Take(RunScenario(*scenario, test));
+      }
+    }
+    return loaded;
+  }
+
+  int Finish() {
+    if (!options_.junit.empty()) {
+      std::ofstream file(options_.junit);
+      file << JUnitXml(reports_);
+      file.close();
+      if (!file) {
+        return context_.Fail(kExitFailure,
+                             absl::StrCat("cannot write ", options_.junit));
+      }
+    }
+    if (!context_.json()) {
+      context_.out() << reports_.size() - failed_ << " passed, " << failed_
+                     << " failed\n";
+    }
+    return failed_ == 0 ? kExitOk : kExitFailure;
+  }
+
+ private:
+  bool Wanted(const Rule& rule) const {
+    return options_.filter.empty() || rule.id.str() == options_.filter ||
+           absl::StrContains(rule.name, options_.filter);
+  }
+
+  bool Wanted(const Scenario& scenario, const ScenarioTest& test) const {
+    return std::any_of(test.expect.begin(), test.expect.end(),
+                       [&](const ScenarioExpectation& expectation) {
+                         return Wanted(scenario.rules->rule(expectation.rule));
+                       });
+  }
+
+  RuleTestReport RunScenario(const Scenario& scenario,
+                             const ScenarioTest& test) {
+    RuleTestReport report;
+    report.rule = scenario.file.substr(scenario.file.rfind('/') + 1);
+    report.name = test.name;
+    report.file = scenario.file;
+    report.line = test.line;
+    ProgressBar bar(context_.environment().terminal && !context_.json(),
+                    context_.environment().clock, &context_.err());
+    const absl::StatusOr<ScenarioOutcome> outcome =
+        RunScenarioTest(scenario, test, [&bar](int64_t done, int64_t all) {
+          bar.Show(static_cast<double>(done) / static_cast<double>(all), done,
+                   "events");
+        });
+    bar.End();
+    if (!outcome.ok()) {
+      report.message = std::string(outcome.status().message());
+      return report;
+    }
+    report.passed = outcome->failures.empty();
+    report.message =
+        absl::StrJoin(outcome->failures, "\n",
+                      [](std::string* out, const ScenarioFailure& failure) {
+                        out->append(failure.message);
+                      });
+    return report;
+  }
+
+  void Take(RuleTestReport report) {
+    if (!report.passed) ++failed_;
+    if (context_.json() || options_.verbose || !report.passed) {
+      Print(context_, report);
+    }
+    reports_.push_back(std::move(report));
+  }
+
+  const CommandContext& context_;
+  const Options& options_;
+  std::vector<RuleTestReport> reports_;
+  size_t failed_ = 0;
+};
+
 int RunTests(const CommandContext& context, const Options& options) {
-  CompileOptions compile;
-  compile.ignore_logsource = true;
-  const CompileResult compiled = CompileRules(options.paths, compile);
-  if (compiled.rules == nullptr) {
-    context.err() << FormatIssues(compiled.issues);
+  TestRun run(context, options);
+  if (!run.RunInlineTests()) {
     return context.Fail(kExitRefused, "the rules do not load");
   }
-  std::vector<RuleTestReport> reports;
-  size_t failed = 0;
-  for (const InlineTest& test : InlineTests(*compiled.rules)) {
-    const Rule& rule = compiled.rules->rule(test.rule);
-    if (!options.filter.empty() && rule.id.str() != options.filter &&
-        !absl::StrContains(rule.name, options.filter)) {
-      continue;
-    }
-    reports.push_back(RunOne(compiled.rules, test));
-    if (!reports.back().passed) ++failed;
-    if (context.json() || options.verbose || !reports.back().passed) {
-      Print(context, reports.back());
-    }
-  }
-  if (!options.junit.empty()) {
-    std::ofstream file(options.junit);
-    file << JUnitXml(reports);
-    file.close();
-    if (!file) {
-      return context.Fail(kExitFailure,
-                          absl::StrCat("cannot write ", options.junit));
-    }
-  }
-  if (!context.json()) {
-    context.out() << reports.size() - failed << " passed, " << failed
-                  << " failed\n";
-  }
-  return failed == 0 ? kExitOk : kExitFailure;
+  const bool scenarios = run.RunScenarios();
+  const int code = run.Finish();
+  if (!scenarios) return context.Fail(kExitRefused, "a scenario is refused");
+  return code;
 }
 
 }  // namespace
@@ -128,10 +226,12 @@ int RunTests(const CommandContext& context, const Options& options) {
 void AddRulesTestCommand(CLI::App* parent, CommandContext* context) {
   auto options = std::make_shared<Options>();
   CLI::App* command = parent->add_subcommand(
-      "test", "Run the tests that stand in rules, in virtual time");
+      "test",
+      "Run the tests that stand in rules, and scenarios, in virtual time");
   command
       ->add_option("PATH", options->paths,
-                   "Rule files, and directories of them")
+                   "Rule files, scenario files (*.tests.yml), and directories "
+                   "of them")
       ->required()
       ->type_name("");
   command->add_option("--junit", options->junit, "Write a JUnit report, too")
@@ -143,11 +243,12 @@ void AddRulesTestCommand(CLI::App* parent, CommandContext* context) {
   command->add_flag("-v,--verbose", options->verbose,
                     "Name the tests that pass, too");
   command->footer(
-      "Exit code 0 when all pass, 1 when one fails, 3 when the rules do not "
-      "load.\n\n"
+      "Exit code 0 when all pass, 1 when one fails, 3 when rules or scenarios "
+      "do not\nload.\n\n"
       "Examples:\n"
       "  keywatch rules test rules/\n"
       "  keywatch rules test rules/stripe --rule key_probing -v\n"
+      "  keywatch rules test rules/stripe/leak.tests.yml\n"
       "  keywatch rules test rules/ --junit report.xml\n");
   command->callback([context, options] {
     context->run = [context, options] { return RunTests(*context, *options); };
