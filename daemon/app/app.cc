@@ -89,6 +89,26 @@ std::string TroubleOf(const DeliveryStats& notifier) {
   return "";
 }
 
+// The errors, each in a line: its place and what is wrong there.
+std::vector<std::string> ProblemsOf(const IssueList& issues) {
+  constexpr size_t kMaxShown = 20;
+  std::vector<std::string> problems;
+  size_t errors = 0;
+  for (const Issue& issue : issues.issues()) {
+    if (issue.severity != Issue::Severity::kError) continue;
+    if (++errors > kMaxShown) continue;
+    const auto& where = issue.where;
+    problems.push_back(absl::StrCat(
+        where.file, where.line > 0 ? absl::StrCat(":", where.line) : "",
+        where.column > 0 ? absl::StrCat(":", where.column) : "",
+        where.file.empty() ? "" : ": ", issue.message));
+  }
+  if (errors > kMaxShown) {
+    problems.push_back(absl::StrCat("and ", errors - kMaxShown, " more"));
+  }
+  return problems;
+}
+
 absl::Status Annotate(const absl::Status& status, absl::string_view what) {
   return absl::Status(status.code(),
                       absl::StrCat(what, ": ", status.message()));
@@ -110,6 +130,10 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(Config config, Options options,
       new App(std::move(config), std::move(options), clock, log));
   const Config& settings = app->config_;
 
+  if (settings.rules.watch) {
+    app->rules_watch_ =
+        std::make_unique<RulesWatch>(settings.rules.paths, settings.path);
+  }
   IssueList issues;
   std::shared_ptr<const RuleSet> rules =
       LoadRules(settings, ToEventTime(app->started_), &issues);
@@ -144,6 +168,13 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(Config config, Options options,
                          : ""));
   }
   app->store_ = *std::move(store);
+
+  if (settings.history.enabled) {
+    absl::StatusOr<std::unique_ptr<HistoryRecorder>> history =
+        HistoryRecorder::Create(settings, log);
+    if (!history.ok()) return Annotate(history.status(), "history");
+    app->history_ = *std::move(history);
+  }
 
   absl::StatusOr<Installation> installation =
       OpenInstallation(settings.state_directory);
@@ -266,35 +297,8 @@ absl::Status App::StartRunner(std::shared_ptr<const RuleSet> rules) {
   absl::StatusOr<std::vector<RunnerSource>> sources = MakeSources(
       config_, store_.get(), clock_, http_client_.get(), enricher_.get());
   if (!sources.ok()) return sources.status();
-  EngineRunner::Options options;
-  options.partition = kPartition;
-  options.owner = options_.owner;
-  options.checkpoint_interval = config_.checkpoint_interval;
-  options.default_notify = config_.default_notify;
-  options.seen_seed = seen_seed_;
-  options.max_profiles = static_cast<size_t>(config_.limits.key_profiles);
-  options.max_seen_ids = static_cast<size_t>(config_.limits.event_ids);
-  options.max_waiting_bytes = config_.limits.waiting_bytes;
-  if (config_.self_test.enabled) {
-    options.self_test_rule = RuleId(kSelfTestRule);
-  }
-  options.on_event = [roller = roller_.get(),
-                      fields = rules->well_known()](const Event& event) {
-    ObserveKeyUse(event, fields, roller);
-  };
-  options.before_commit = [this] { return roller_->Flush(clock_->Now()); };
-  options.on_commit = [this](const CheckpointBatch& batch,
-                             absl::Duration took) { OnCommit(batch, took); };
-  options.on_commit_failure = [this](const absl::Status& status) {
-    metrics_->CheckpointFailed(absl::StatusCodeToString(status.code()));
-    grpc_->SetServing(false);
-  };
-  options.on_source_error = [this](const SourceId& source,
-                                   const absl::Status& status) {
-    metrics_->Source(source.view())
-        ->AddError(absl::StatusCodeToString(status.code()));
-  };
   std::vector<RuleLabels> labels;
+  EngineRunner::Options options = RunnerOptions(*rules, *sources);
   for (const Rule& rule : rules->rules()) {
     if (rule.id == options.self_test_rule) continue;
     labels.push_back({rule.name, rule.level});
@@ -308,6 +312,58 @@ absl::Status App::StartRunner(std::shared_ptr<const RuleSet> rules) {
   rules_ = std::move(rules);
   runner_ = *std::move(runner);
   return absl::OkStatus();
+}
+
+EngineRunner::Options App::RunnerOptions(
+    const RuleSet& rules, const std::vector<RunnerSource>& sources) {
+  EngineRunner::Options options;
+  options.partition = kPartition;
+  options.owner = options_.owner;
+  options.checkpoint_interval = config_.checkpoint_interval;
+  options.default_notify = config_.default_notify;
+  options.seen_seed = seen_seed_;
+  options.max_profiles = static_cast<size_t>(config_.limits.key_profiles);
+  options.max_seen_ids = static_cast<size_t>(config_.limits.event_ids);
+  options.max_waiting_bytes = config_.limits.waiting_bytes;
+  if (config_.self_test.enabled) {
+    options.self_test_rule = RuleId(kSelfTestRule);
+  }
+  options.on_event = [roller = roller_.get(), history = history_.get(),
+                      fields = rules.well_known()](const Event& event) {
+    ObserveKeyUse(event, fields, roller);
+    if (history != nullptr) history->Observe(event);
+  };
+  if (history_ != nullptr) {
+    std::vector<HistorySchema::Source> stored;
+    for (const RunnerSource& source : sources) {
+      const LogSourceSpec& spec = source.format->logsource();
+      stored.push_back(
+          {source.spec.id.str(), spec.product, spec.category, spec.service});
+    }
+    options.on_state_row = [this](const StateRow& row) {
+      history_->Restore(row);
+    };
+    // Called before Start returns: `rules` is still there.
+    options.on_restored = [this, &rules, stored = std::move(stored)] {
+      history_->Begin(rules, stored);
+    };
+    options.prepare_commit = [this](CheckpointBatch* batch) {
+      history_->Prepare(batch);
+    };
+  }
+  options.before_commit = [this] { return roller_->Flush(clock_->Now()); };
+  options.on_commit = [this](const CheckpointBatch& batch,
+                             absl::Duration took) { OnCommit(batch, took); };
+  options.on_commit_failure = [this](const absl::Status& status) {
+    metrics_->CheckpointFailed(absl::StatusCodeToString(status.code()));
+    grpc_->SetServing(false);
+  };
+  options.on_source_error = [this](const SourceId& source,
+                                   const absl::Status& status) {
+    metrics_->Source(source.view())
+        ->AddError(absl::StatusCodeToString(status.code()));
+  };
+  return options;
 }
 
 std::shared_ptr<EngineRunner> App::runner() const {
@@ -387,6 +443,7 @@ void App::KeepHouse() {
       log_->Warning("retention: ", retention.ToString());
     }
     last_retention = retention;
+    if (history_ != nullptr) history_->KeepHouse(clock_->Now());
   }
 }
 
@@ -418,6 +475,15 @@ Health App::GetHealth() {
     if (!reload_success_) {
       health.problems.push_back(
           "the last reload was refused; the rules before it are in force");
+      health.problems.insert(health.problems.end(), reload_problems_.begin(),
+                             reload_problems_.end());
+    }
+  }
+  if (history_ != nullptr) {
+    const std::string error = history_->stats().error;
+    if (!error.empty()) {
+      health.problems.push_back(
+          absl::StrCat("the request history is not written: ", error));
     }
   }
   for (const DeliveryStats& notifier : responder_->Stats().notifiers) {
@@ -515,6 +581,15 @@ RulesSnapshot App::GetRules() {
   return out;
 }
 
+bool App::ReloadIfChanged() {
+  if (rules_watch_ == nullptr || !rules_watch_->Changed(clock_->Now())) {
+    return false;
+  }
+  log_->Info("rule files or the configuration changed");
+  Reload("file watch");
+  return true;
+}
+
 ReloadResult App::Reload(absl::string_view actor) {
   absl::MutexLock reload_lock(&reload_mu_);
   ReloadResult result;
@@ -540,6 +615,7 @@ ReloadResult App::Reload(absl::string_view actor) {
       result.issues.Add(std::move(issue));
     }
   }
+  if (rules_watch_ != nullptr) rules_watch_->Accept(fresh.rules.paths);
   std::shared_ptr<const RuleSet> rules;
   if (!result.issues.has_errors()) {
     rules = LoadRules(fresh, ToEventTime(clock_->Now()), &result.issues);
@@ -559,6 +635,7 @@ ReloadResult App::Reload(absl::string_view actor) {
     metrics_->LoadFailed();
     absl::MutexLock lock(&mu_);
     reload_success_ = false;
+    reload_problems_ = ProblemsOf(result.issues);
     audit.detail = "refused";
   } else {
     // --- From here on live state is touched.
@@ -589,6 +666,7 @@ ReloadResult App::Reload(absl::string_view actor) {
     }
     absl::MutexLock lock(&mu_);
     reload_success_ = result.applied;
+    reload_problems_ = ProblemsOf(result.issues);
     if (result.applied) last_reload_ = clock_->Now();
     audit.subject = rules->hash();
     audit.detail = result.applied ? "applied" : "failed";
@@ -662,6 +740,10 @@ void App::RefreshMetrics(Metrics* metrics) {
     }
     metrics->rules().SetTotals(totals);
     RefreshSourceMetrics(status, metrics);
+  }
+  if (history_ != nullptr) {
+    const HistoryRecorder::Stats history = history_->stats();
+    metrics->SetHistory(history.events, history.dropped, history.bytes);
   }
   if (auto counts = store_->CountAlerts(); counts.ok()) {
     metrics->SetAlerts(*counts);

@@ -13,7 +13,9 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "daemon/app/engine_runner.h"
+#include "daemon/app/history_recorder.h"
 #include "daemon/app/log.h"
+#include "daemon/app/rules_watch.h"
 #include "daemon/config/config.h"
 #include "daemon/core/clock.h"
 #include "daemon/http/http_client.h"
@@ -66,6 +68,11 @@ class App : public StatusProvider {
   // state. Main ends then.
   bool Alive() const;
 
+  // Reloads when rule files or the configuration changed since the last load
+  // and rested for a moment; true when it tried. To be called about once a
+  // second. Does nothing when `rules: {watch: false}` says so.
+  bool ReloadIfChanged();
+
   // True when the engine thread has made progress since the last call; what the
   // watchdog is told.
   bool Progressed();
@@ -91,6 +98,8 @@ class App : public StatusProvider {
   absl::Status StartRunner(std::shared_ptr<const RuleSet> rules)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
   std::shared_ptr<EngineRunner> runner() const ABSL_LOCKS_EXCLUDED(mu_);
+  EngineRunner::Options RunnerOptions(const RuleSet& rules,
+                                      const std::vector<RunnerSource>& sources);
   void OnCommit(const CheckpointBatch& batch, absl::Duration took);
   void RefreshMetrics(Metrics* metrics);
   void RefreshSourceMetrics(const RunnerStatus& status, Metrics* metrics);
@@ -109,6 +118,8 @@ class App : public StatusProvider {
   // itself.
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<Store> store_;
+  std::unique_ptr<HistoryRecorder> history_;  // null when it is switched off
+  std::unique_ptr<RulesWatch> rules_watch_;   // null when it is switched off
   std::unique_ptr<Redactor> redactor_;
   uint64_t seen_seed_ = 0;
   std::unique_ptr<Enricher> enricher_;  // null when there is nothing to know
@@ -124,6 +135,8 @@ class App : public StatusProvider {
   std::shared_ptr<const RuleSet> rules_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<EngineRunner> runner_ ABSL_GUARDED_BY(mu_);
   bool reload_success_ ABSL_GUARDED_BY(mu_) = true;
+  // Why the last reload was refused, an issue each.
+  std::vector<std::string> reload_problems_ ABSL_GUARDED_BY(mu_);
   absl::Time last_reload_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   int64_t seen_turns_ ABSL_GUARDED_BY(mu_) = 0;

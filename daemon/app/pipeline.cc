@@ -254,7 +254,7 @@ void Pipeline::TakeEvent(Source& source, const Event& event,
   }
   if (source.spec.unordered) {
     engine_->ObserveLate(event);
-    Observed(event);
+    Processed(event);
     source.newest = std::max(source.newest, event.time_ms);
     return;
   }

@@ -32,6 +32,8 @@ int RunUntilSignal(App* app, const sigset_t& signals, Log* log) {
       manager.Reloading();
       app->Reload("SIGHUP");
       manager.Ready(app->Summary());
+    } else {
+      app->ReloadIfChanged();
     }
     if (!app->Alive()) {
       manager.Stopping();

@@ -114,6 +114,20 @@ struct RulesConfig {
   std::vector<std::string> paths;  // files and directories
   // Values of `%name%` in rules (`expand`).
   absl::flat_hash_map<std::string, std::vector<std::string>> lists;
+  // Loaded again when a file below `paths` or the configuration changes.
+  bool watch = true;
+};
+
+// What the engine observed, kept for `backtest` and `requests`.
+struct HistoryConfig {
+  bool enabled = true;
+  std::string directory;  // "": `history` in the state directory
+  absl::Duration retention = absl::Hours(24 * 30);
+  int64_t max_size = int64_t{4} << 30;
+  // Nothing is written to it while the disk has less.
+  int64_t keep_free = int64_t{256} << 20;
+  // Fields that are not kept.
+  std::vector<std::string> leave_out;
 };
 
 struct EnrichmentConfig {
@@ -156,6 +170,7 @@ struct Config {
   std::vector<SourceConfig> sources;
   RulesConfig rules;
   EnrichmentConfig enrichment;
+  HistoryConfig history;
   absl::Duration checkpoint_interval = absl::Seconds(1);
   RetentionConfig retention;
   std::vector<NotifierConfig> notifiers;
@@ -167,6 +182,9 @@ struct Config {
   SelfTestConfig self_test;
   LimitsConfig limits;
 };
+
+// Where the history of `config` stands.
+std::string HistoryDirectory(const Config& config);
 
 }  // namespace keywatch
 

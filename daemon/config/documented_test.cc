@@ -117,6 +117,12 @@ TEST(DocumentedConfig, StatesTheDefaults) {
   EXPECT_EQ(said.retention.messages, defaults.retention.messages);
   EXPECT_EQ(said.retention.gaps, defaults.retention.gaps);
   EXPECT_EQ(said.retention.rejects, defaults.retention.rejects);
+  EXPECT_EQ(said.rules.watch, defaults.rules.watch);
+  EXPECT_EQ(said.history.enabled, defaults.history.enabled);
+  EXPECT_EQ(HistoryDirectory(said), HistoryDirectory(defaults));
+  EXPECT_EQ(said.history.retention, defaults.history.retention);
+  EXPECT_EQ(said.history.max_size, defaults.history.max_size);
+  EXPECT_EQ(said.history.keep_free, defaults.history.keep_free);
   EXPECT_EQ(said.limits.key_profiles, defaults.limits.key_profiles);
   EXPECT_EQ(said.limits.event_ids, defaults.limits.event_ids);
   EXPECT_EQ(said.self_test.enabled, defaults.self_test.enabled);

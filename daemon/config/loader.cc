@@ -41,6 +41,23 @@ void ReadRules(Section* root, RulesConfig* rules) {
       }
     }
   }
+  rules->watch = section.reader().Bool("watch", rules->watch);
+  section.Finish();
+}
+
+void ReadHistory(Section* root, HistoryConfig* history) {
+  Section section = root->Child("history");
+  yaml::MapReader& reader = section.reader();
+  history->enabled = reader.Bool("enabled", history->enabled);
+  history->directory = section.Path("directory", Section::Kind::kAny);
+  history->retention =
+      reader.Duration("retention", history->retention, absl::Hours(1),
+                      absl::Hours(24 * 366 * 10));
+  history->max_size = reader.Bytes("max_size", history->max_size,
+                                   int64_t{16} << 20, int64_t{1} << 50);
+  history->keep_free =
+      reader.Bytes("keep_free", history->keep_free, 0, int64_t{1} << 50);
+  history->leave_out = reader.Strings("leave_out");
   section.Finish();
 }
 
@@ -103,6 +120,7 @@ void ReadDocument(Section* root, Config* config) {
   ReadSources(root, config);
   ReadRules(root, &config->rules);
   ReadEnrichment(root, &config->enrichment);
+  ReadHistory(root, &config->history);
   Section checkpoint = root->Child("checkpoint");
   config->checkpoint_interval =
       checkpoint.reader().Duration("interval", config->checkpoint_interval,
@@ -162,6 +180,12 @@ LoadedConfig Load(const yaml::File& file, const ConfigOptions& options,
 }
 
 }  // namespace
+
+std::string HistoryDirectory(const Config& config) {
+  return config.history.directory.empty()
+             ? absl::StrCat(config.state_directory, "/history")
+             : config.history.directory;
+}
 
 LoadedConfig LoadConfig(const std::string& path, const ConfigOptions& options) {
   IssueList issues;

@@ -102,6 +102,15 @@ constexpr MetricSpec kLastCheckpoint{
     "keywatch_last_checkpoint_timestamp_seconds",
     "When the last commit succeeded."};
 
+// --- The request history.
+constexpr MetricSpec kHistoryEvents{"keywatch_history_events_total",
+                                    "Events written to the request history."};
+constexpr MetricSpec kHistoryDropped{
+    "keywatch_history_dropped_events_total",
+    "Events that the request history lacks because it could not be written."};
+constexpr MetricSpec kHistoryBytes{"keywatch_history_bytes",
+                                   "Size of the request history on disk."};
+
 // --- Notifications.
 constexpr MetricSpec kOutboxPending{"keywatch_outbox_pending",
                                     "Messages that wait to be sent."};

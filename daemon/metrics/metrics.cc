@@ -81,6 +81,11 @@ Metrics::Metrics(const Build& build, absl::Time start)
       outbox_dead_(&GaugeFamily(&registry_, metric::kOutboxDead)->Add({})),
       outbox_oldest_(&GaugeFamily(&registry_, metric::kOutboxOldest)->Add({})),
       notifications_(CounterFamily(&registry_, metric::kNotifications)),
+      history_events_(
+          &CounterFamily(&registry_, metric::kHistoryEvents)->Add({})),
+      history_dropped_(
+          &CounterFamily(&registry_, metric::kHistoryDropped)->Add({})),
+      history_bytes_(&GaugeFamily(&registry_, metric::kHistoryBytes)->Add({})),
       reload_success_(
           &GaugeFamily(&registry_, metric::kReloadSuccess)->Add({})),
       last_reload_(GaugeFamily(&registry_, metric::kLastReload)),
@@ -171,6 +176,12 @@ void Metrics::NotificationTried(absl::string_view notifier,
         {{"notifier", key.first}, {"outcome", key.second}});
   }
   counter->Increment();
+}
+
+void Metrics::SetHistory(int64_t events, int64_t dropped, int64_t bytes) {
+  history_events_.Set(events);
+  history_dropped_.Set(dropped);
+  history_bytes_->Set(static_cast<double>(bytes));
 }
 
 void Metrics::SetRolls(const std::vector<int64_t>& counts) {

@@ -67,6 +67,9 @@ class Metrics {
   // Number of rolls in each state, indexed by RollState. Missing ones are zero.
   void SetRolls(const std::vector<int64_t>& counts);
 
+  // Totals since the daemon started, and the size now.
+  void SetHistory(int64_t events, int64_t dropped, int64_t bytes);
+
   // A load of configuration and rules, the first one included.
   void LoadSucceeded(absl::Time at);
   void LoadFailed();
@@ -109,6 +112,9 @@ class Metrics {
   Gauge* const outbox_dead_;
   Gauge* const outbox_oldest_;
   Family<Counter>* const notifications_;
+  TotalCounter history_events_;
+  TotalCounter history_dropped_;
+  Gauge* const history_bytes_;
   Gauge* const reload_success_;
   Family<Gauge>* const last_reload_;
   Family<Counter>* const rpcs_handled_;

@@ -47,6 +47,7 @@ void Exercise(Metrics* metrics) {
   metrics->SetOutbox(1, 0, absl::Seconds(7));
   metrics->NotificationTried("oncall", NotificationOutcome::kSent);
   metrics->SetRolls({1});
+  metrics->SetHistory(100, 3, 4096);
   metrics->LoadSucceeded(kStart);
   metrics->RpcFinished("keywatch.v1.AlertService", "ListAlerts", "OK",
                        absl::Milliseconds(1), false);

@@ -20,6 +20,7 @@
 #include "daemon/config/loader.h"
 #include "daemon/core/fake_clock.h"
 #include "daemon/core/time.h"
+#include "daemon/history/history_reader.h"
 #include "daemon/http/http_client.h"
 #include "gmock/gmock.h"
 #include "grpcpp/grpcpp.h"
@@ -117,7 +118,11 @@ class AppTest : public ::testing::Test {
 
   LoadedConfig LoadOrDie() {
     const std::string path = dir_ + "/keywatchd.yaml";
-    std::ofstream(path) << absl::StrReplaceAll(kConfig, {{"DIR", dir_}});
+    std::ofstream(path) << absl::StrReplaceAll(
+                               kConfig,
+                               {{"DIR", dir_},
+                                {"rules.yml]", "rules.yml]" + rules_config_}})
+                        << more_config_;
     LoadedConfig config =
         LoadConfig(path, DaemonConfigOptions(ConfigOptions::Files::kRequire));
     EXPECT_TRUE(config.ok()) << FormatIssues(config.issues);
@@ -160,8 +165,24 @@ class AppTest : public ::testing::Test {
     return response.ok() ? *response : HttpResponse();
   }
 
+  // Ids of the events in the request history.
+  std::vector<std::string> History() {
+    std::vector<std::string> ids;
+    auto reader = HistoryReader::Open(dir_ + "/state/history");
+    if (!reader.ok()) return ids;
+    while (true) {
+      auto page = reader->Next();
+      if (!page.ok() || page->events.empty()) break;
+      for (const HistoryEvent& event : page->events) ids.emplace_back(event.id);
+    }
+    EXPECT_TRUE(reader->problems().empty()) << reader->problems()[0];
+    return ids;
+  }
+
   FakeClock clock_;
   Log log_;
+  std::string more_config_;   // whole lines
+  std::string rules_config_;  // behind the paths
   std::string dir_;
   int seconds_ = 0;
   std::unique_ptr<App> app_;
@@ -285,6 +306,132 @@ TEST_F(AppTest, ReloadDropsStateOfARuleWhoseMeaningChanged) {
   Request("rk_a", 403, 1);
   Request("rk_b", 200, 5);
   EXPECT_TRUE(Until([&] { return Alerts().size() == 1; }));
+}
+
+// Two rules over the same events; the threshold of the second one changes.
+constexpr char kTwoRules[] = R"(---
+title: Denied paths
+name: denied_paths
+id: 00000000-0000-4000-8000-000000000002
+level: low
+correlation:
+    type: event_count
+    rules: [denied]
+    group-by: [api.key.id]
+    timespan: 10m
+    condition: {gte: SECOND}
+)";
+
+TEST_F(AppTest, ReloadOfOneRuleKeepsTheWindowOfTheOther) {
+  const auto write = [&](const std::string& second) {
+    WriteRules(3);
+    std::ofstream(dir_ + "/rules.yml", std::ios::app)
+        << absl::StrReplaceAll(kTwoRules, {{"SECOND", second}});
+  };
+  write("100");
+  Request("rk_a", 403, 2);
+  Start();
+  ASSERT_TRUE(Until([&] { return Events() == 2; }));
+  write("2");
+  ReloadResult result = app_->Reload("test");
+  ASSERT_TRUE(result.applied) << FormatIssues(result.issues);
+  Request("rk_a", 403, 1);
+  Request("rk_b", 200, 5);
+  ASSERT_TRUE(Until([&] { return Events() == 8; }));
+  ASSERT_EQ(Alerts().size(), 1u) << "the changed rule begins anew";
+  EXPECT_EQ(Alerts()[0].rule_name, "many_denied");
+  EXPECT_EQ(Alerts()[0].count, 3) << "two before the reload, one after";
+}
+
+TEST_F(AppTest, ChangedFilesAreLoadedOnceTheyRest) {
+  Start();
+  EXPECT_FALSE(app_->ReloadIfChanged());
+  WriteRules(1);
+  int reloads = 0;
+  ASSERT_TRUE(Until([&] {
+    if (app_->ReloadIfChanged()) ++reloads;
+    return reloads > 0;
+  }));
+  Request("rk_a", 403, 1);
+  Request("rk_b", 200, 5);
+  ASSERT_TRUE(Until([&] {
+    if (app_->ReloadIfChanged()) ++reloads;
+    return Alerts().size() == 1;
+  }));
+  EXPECT_EQ(reloads, 1) << "one change, one reload";
+}
+
+TEST_F(AppTest, ChangeWithMistakesIsToldEverywhereAndLeavesTheRules) {
+  Start();
+  std::ofstream(dir_ + "/rules.yml")
+      << "title: broken\nname: broken\nlogsource: {product: stripe}\n"
+         "detection:\n    selection: {a|startwith: x, b|endswth: y}\n"
+         "    condition: selection\n";
+  ASSERT_TRUE(Until([&] { return app_->ReloadIfChanged(); }));
+  EXPECT_THAT(Get("/metrics").body,
+              HasSubstr("keywatch_config_reload_success 0"));
+  std::string problems;
+  for (const std::string& problem : app_->GetHealth().problems) {
+    absl::StrAppend(&problems, problem, "\n");
+  }
+  EXPECT_THAT(problems, HasSubstr("rules.yml:5:17: unknown modifier"));
+  EXPECT_THAT(problems, HasSubstr("endswth"));
+  EXPECT_TRUE(app_->GetHealth().ready);
+  EXPECT_EQ(app_->GetRules().rules->rules().size(), 2u);
+  WriteRules(2);
+  ASSERT_TRUE(Until([&] { return app_->ReloadIfChanged(); }));
+  EXPECT_TRUE(app_->GetHealth().problems.empty());
+}
+
+TEST_F(AppTest, FilesAreNotWatchedWhenTheConfigurationSaysSo) {
+  more_config_ = "history: {enabled: false}\n";
+  rules_config_ = ", watch: false";
+  Start();
+  WriteRules(1);
+  for (int i = 0; i < 50; ++i) {
+    clock_.Advance(absl::Milliseconds(500));
+    EXPECT_FALSE(app_->ReloadIfChanged());
+  }
+  EXPECT_NE(access((dir_ + "/state/history").c_str(), F_OK), 0);
+}
+
+TEST_F(AppTest, HistoryHoldsWhatWasCommittedOnceOverRestartsAndReloads) {
+  Request("rk_a", 403, 2);
+  Start();
+  ASSERT_TRUE(Until([&] { return Events() == 2; }));
+  app_.reset();
+  Request("rk_a", 403, 1);
+  Start();
+  ASSERT_TRUE(Until([&] { return Events() == 3; }));
+  WriteRules(2);
+  ASSERT_TRUE(app_->Reload("test").applied);
+  Request("rk_b", 200, 5);
+  // What the watermark has passed is observed: all but the last two seconds.
+  ASSERT_TRUE(Until([&] { return Events() == 8 && History().size() >= 6; }));
+  app_.reset();
+  const std::vector<std::string> ids = History();
+  for (size_t i = 0; i < ids.size(); ++i) {
+    EXPECT_EQ(ids[i], absl::StrCat("req_", i + 1));
+  }
+  EXPECT_GE(ids.size(), 6u);
+}
+
+TEST_F(AppTest, FullDiskOfTheHistoryCostsNoAlert) {
+  more_config_ = "history: {keep_free: 1024000GiB}\n";
+  Request("rk_a", 403, 3);
+  Request("rk_b", 200, 5);
+  Start();
+  ASSERT_TRUE(Until([&] { return Alerts().size() == 1; }));
+  EXPECT_TRUE(History().empty());
+  EXPECT_THAT(
+      Get("/metrics").body,
+      testing::ContainsRegex("keywatch_history_dropped_events_total [1-9]"));
+  auto gaps = app_->store()->ListGaps(SourceId("history"), kMinEventTime, 10);
+  ASSERT_TRUE(gaps.ok());
+  ASSERT_EQ(gaps->size(), 1u);
+  EXPECT_EQ((*gaps)[0].reason, "not written");
+  EXPECT_TRUE(app_->GetHealth().ready);
+  EXPECT_THAT(app_->GetHealth().problems[0], HasSubstr("history"));
 }
 
 TEST_F(AppTest, RejectsAreCountedAndTheRestGoesOn) {
