@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/time/time.h"
+#include "daemon/app/log_run.h"
 #include "daemon/core/clock.h"
 
 namespace keywatch {
@@ -14,17 +14,10 @@ namespace keywatch {
 // time and without a store.
 struct ReplayOptions {
   std::vector<std::string> rules;  // files and directories
-  std::vector<std::string> logs;   // files; "-" is standard input
-  // A shipped format's name, a format file, or empty: what the first record
-  // looks like.
-  std::string format;
+  RunInput input;                  // its enricher is found here
   // The daemon's configuration, for what it declares of keys, its lists and its
   // databases of places; "": none.
   std::string config_file;
-  std::string key_field;
-  std::string time_field;
-  std::string dedup_field;  // "none": take every record
-  absl::Duration lateness = absl::Minutes(1);
   bool ignore_logsource = false;
   // A line for every matching event and detection rule instead of alerts.
   bool matches = false;
@@ -37,8 +30,8 @@ struct ReplayOptions {
 // Writes one JSON line per alert episode (or per match) to `out`, in order of
 // first fire; messages and progress to `err`. Gives the exit code: 0 done,
 // also when alerts fired; 1 when a log could not be read; 2 for a wrong
-// option; 3 when rules, format or configuration were refused. `clock` measures the run time
-// only.
+// option; 3 when rules, format or configuration were refused. `clock` measures
+// the run time only.
 int RunReplay(const ReplayOptions& options, Clock* clock, std::ostream& out,
               std::ostream& err);
 

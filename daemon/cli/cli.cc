@@ -12,6 +12,7 @@
 #include "daemon/cli/command_context.h"
 #include "daemon/cli/commands.h"
 #include "daemon/cli/exit_code.h"
+#include "daemon/cli/history_commands.h"
 #include "daemon/cli/option_checks.h"
 #include "daemon/cli/terminal_text.h"
 #include "daemon/core/issue.h"
@@ -27,12 +28,15 @@ constexpr char kFooter[] =
     "  keywatch alerts show 4f1c09aa                 what, since when, what to "
     "do\n"
     "  keywatch keys show mk_1SdeyA                  what that key did\n"
+    "  keywatch requests --key mk_1SdeyA --since 2h  request by request\n"
     "  keywatch roll start mk_1SdeyA --reason leaked replace it, step by step\n"
     "  keywatch rules check rules/                   before you deploy them\n"
     "  keywatch replay --rules rules/ old.jsonl.gz   what they would have "
     "said\n"
     "  keywatch backup DIRECTORY                     the state, while the "
     "daemon runs\n"
+    "  keywatch backtest --rules rules/ --since 30d  alerts a day, pages a "
+    "week\n"
     "\n"
     "The daemon is found at --address, else $KEYWATCH_ADDRESS, else\n"
     "unix:/run/keywatch/keywatchd.sock. $KEYWATCH_TOKEN_FILE, $KEYWATCH_CA,\n"
@@ -117,6 +121,8 @@ void AddCommands(CLI::App* root, CommandContext* context) {
   AddRestoreCommand(root, context);
   AddAuditVerifyCommand(AddGroup(root, "audit", "Verify the record of acts"),
                         context);
+  AddBacktestCommand(root, context);
+  AddRequestsCommand(root, context);
   AddCompletionCommand(root, context);
 }
 

@@ -1,56 +1,31 @@
-#include <sys/stat.h>
-
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "CLI/App.hpp"
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/app/replay.h"
 #include "daemon/cli/commands.h"
 #include "daemon/cli/exit_code.h"
+#include "daemon/cli/log_arguments.h"
 #include "daemon/core/time.h"
 
 namespace keywatch {
-namespace {
-
-// `--rules` takes every word up to the next option, so in
-// `--rules rules/ a.log b.log` it took a log, too. What follows the first path
-// and is neither a directory nor a .yml or .yaml file is a log.
-void GiveLogsBack(ReplayOptions* options) {
-  std::vector<std::string> rules;
-  std::vector<std::string> logs;
-  for (std::string& path : options->rules) {
-    struct stat found;
-    const bool is_rules =
-        rules.empty() || absl::EndsWith(path, ".yml") ||
-        absl::EndsWith(path, ".yaml") ||
-        (stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode));
-    (is_rules ? rules : logs).push_back(std::move(path));
-  }
-  options->rules = std::move(rules);
-  options->logs.insert(options->logs.begin(), logs.begin(), logs.end());
-}
-
-}  // namespace
-
 void AddReplayCommand(CLI::App* parent, CommandContext* context) {
   struct Options {
     ReplayOptions replay;
     std::string lateness;
   };
   auto options = std::make_shared<Options>();
-  options->lateness = keywatch::FormatDuration(options->replay.lateness);
+  options->lateness = keywatch::FormatDuration(options->replay.input.lateness);
   ReplayOptions* replay = &options->replay;
 
   CLI::App* command = parent->add_subcommand(
       "replay", "Run rules over log files, in the time of the log");
   command
-      ->add_option("LOG", replay->logs,
+      ->add_option("LOG", replay->input.logs,
                    "Log files; .gz and .zst are read as they are, - is "
                    "standard input")
       ->required()
@@ -59,7 +34,7 @@ void AddReplayCommand(CLI::App* parent, CommandContext* context) {
       ->required()
       ->type_name("PATH");
   command
-      ->add_option("--format", replay->format,
+      ->add_option("--format", replay->input.format,
                    "A shipped format or a format file; found out when not "
                    "given")
       ->type_name("NAME|FILE");
@@ -69,14 +44,15 @@ void AddReplayCommand(CLI::App* parent, CommandContext* context) {
                    "lists and databases")
       ->type_name("FILE");
   command
-      ->add_option("--key", replay->key_field, "The field that names the key")
+      ->add_option("--key", replay->input.key_field,
+                   "The field that names the key")
       ->type_name("FIELD");
   command
-      ->add_option("--time", replay->time_field,
+      ->add_option("--time", replay->input.time_field,
                    "The field that holds the time")
       ->type_name("FIELD");
   command
-      ->add_option("--dedup", replay->dedup_field,
+      ->add_option("--dedup", replay->input.dedup_field,
                    "The field that identifies an event, or none")
       ->type_name("FIELD|none");
   command
@@ -115,8 +91,8 @@ void AddReplayCommand(CLI::App* parent, CommandContext* context) {
             kExitUsage,
             absl::StrCat("--lateness: ", lateness.status().message()));
       }
-      options->replay.lateness = *lateness;
-      GiveLogsBack(&options->replay);
+      options->replay.input.lateness = *lateness;
+      GiveLogsBack(&options->replay.rules, &options->replay.input.logs);
       return RunReplay(options->replay, context->environment().clock,
                        context->out(), context->err());
     };

@@ -26,8 +26,8 @@ std::vector<nlohmann::json> Replay(const std::string& log,
   ReplayOptions options;
   options.config_file = config;
   options.rules = {"rules"};
-  options.logs = {log};
-  options.format = "keywatch";
+  options.input.logs = {log};
+  options.input.format = "keywatch";
   options.strict = true;
   FakeClock clock(absl::UnixEpoch());
   std::ostringstream out, err;
@@ -123,7 +123,7 @@ TEST(DemoShop, AConfigurationThatIsRefusedEndsTheReplay) {
   std::ofstream(config) << kKeys << "  - {id: rk_a, networks: [10.0.0.1/8]}\n";
   ReplayOptions options;
   options.rules = {"rules"};
-  options.logs = {"tests/rules/everyday.jsonl"};
+  options.input.logs = {"tests/rules/everyday.jsonl"};
   options.config_file = config;
   FakeClock clock(absl::UnixEpoch());
   std::ostringstream out, err;

@@ -1,0 +1,127 @@
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/app/run_input.h"
+#include "daemon/ingest/format.h"
+#include "daemon/ingest/replay_source.h"
+
+namespace keywatch {
+namespace {
+
+// The format by name, by file, or by what the first log looks like.
+std::shared_ptr<const Format> LoadFormat(const RunInput& input,
+                                         ReplaySource* first,
+                                         std::ostream& err) {
+  if (input.format.empty()) {
+    constexpr size_t kHead = 64 * 1024;
+    absl::StatusOr<std::string> head = first->Peek(kHead);
+    return Format::Shipped(SniffFormat(head.ok() ? *head : std::string()));
+  }
+  std::shared_ptr<const Format> shipped = Format::Shipped(input.format);
+  if (shipped != nullptr) return shipped;
+  if (input.format.find('/') == std::string::npos &&
+      input.format.find('.') == std::string::npos) {
+    err << "no format \"" << input.format << "\"; "
+        << SuggestionHint(input.format, Format::ShippedNames())
+        << " (or the path of a format file)\n";
+    return nullptr;
+  }
+  IssueList issues;
+  std::shared_ptr<const Format> format = Format::Load(input.format, &issues);
+  err << FormatIssues(issues);
+  return format;
+}
+
+// The page without the events that are out of its time.
+void KeepBetween(EventTime since, EventTime until, DecodedPage* page) {
+  auto kept = std::make_shared<EventBatch>();
+  for (size_t i = 0; i < page->batch->size(); ++i) {
+    const Event& event = page->batch->at(i);
+    if (event.time_ms < since || event.time_ms >= until) continue;
+    *kept->Add() = event;
+  }
+  kept->Keep(page->batch);
+  page->batch = std::move(kept);
+}
+
+class LogInput : public InputStream {
+ public:
+  LogInput(const RunInput& input, size_t index,
+           std::unique_ptr<ReplaySource> source, const Format& format,
+           std::shared_ptr<const RuleSet> rules, const Redactor* redactor)
+      : since_ms_(input.since_ms),
+        until_ms_(input.until_ms),
+        source_(source.get()) {
+    source_->SetFraming(format.framing());
+    spec_.id = SourceId(input.logs[index]);
+    spec_.allowed_lateness = input.lateness;
+    spec_.dedup = input.dedup_field != "none";
+    spec_.seen_with = index == 0 ? -1 : 0;
+    SourceWorker::Options worker;
+    worker.index = static_cast<uint32_t>(index);
+    worker.id = spec_.id;
+    worker.overrides.key_field = input.key_field;
+    worker.overrides.time_field = input.time_field;
+    worker.overrides.id_field = input.dedup_field;
+    worker.enricher = input.enricher;
+    worker_ = std::make_unique<SourceWorker>(
+        std::move(worker), std::move(source), format, std::move(rules),
+        redactor, std::vector<StreamCursor>());
+  }
+
+  const PipelineSource& spec() const override { return spec_; }
+  absl::StatusOr<DecodedPage> Next(absl::Time deadline) override {
+    absl::StatusOr<DecodedPage> page = worker_->Next(deadline);
+    if (page.ok() &&
+        (since_ms_ != kMinEventTime || until_ms_ != kMaxEventTime)) {
+      KeepBetween(since_ms_, until_ms_, &*page);
+    }
+    return page;
+  }
+  std::string name() const override { return spec_.id.str(); }
+  int64_t bytes_done() const override { return source_->bytes_done(); }
+  int64_t bytes_total() const override { return source_->bytes_total(); }
+  std::vector<std::string> problems() const override { return {}; }
+
+ private:
+  const EventTime since_ms_;
+  const EventTime until_ms_;
+  ReplaySource* const source_;  // owned by the worker
+  PipelineSource spec_;
+  std::unique_ptr<SourceWorker> worker_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::unique_ptr<InputStream>>> OpenLogs(
+    const RunInput& input, std::shared_ptr<const RuleSet> rules,
+    const Redactor* redactor, std::ostream& err) {
+  std::vector<std::unique_ptr<ReplaySource>> sources;
+  for (const std::string& path : input.logs) {
+    ReplaySourceOptions options;
+    options.paths = {path};
+    absl::StatusOr<std::unique_ptr<ReplaySource>> source =
+        ReplaySource::Create(std::move(options));
+    if (!source.ok()) {
+      // INVALID_ARGUMENT is for formats.
+      return absl::IsInvalidArgument(source.status())
+                 ? absl::FailedPreconditionError(source.status().message())
+                 : source.status();
+    }
+    sources.push_back(*std::move(source));
+  }
+  const std::shared_ptr<const Format> format =
+      LoadFormat(input, sources[0].get(), err);
+  if (format == nullptr) {
+    return absl::InvalidArgumentError("the format is refused, see above");
+  }
+  std::vector<std::unique_ptr<InputStream>> streams;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    streams.push_back(std::make_unique<LogInput>(
+        input, i, std::move(sources[i]), *format, rules, redactor));
+  }
+  return streams;
+}
+
+}  // namespace keywatch
