@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/cli/command_context.h"
 #include "daemon/config/config.h"
+#include "daemon/core/event.h"
 
 namespace keywatch {
 

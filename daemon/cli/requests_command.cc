@@ -7,6 +7,7 @@
 #include "CLI/App.hpp"
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/cli/exit_code.h"
@@ -121,12 +122,14 @@ class Filter {
 
  private:
   bool OperationHas(const Fields& fields, const HistoryEvent& event) const {
-    return absl::StrContainsIgnoreCase(fields.Text(event, field::kOperation),
-                                       options_->operation) ||
-           absl::StrContainsIgnoreCase(fields.Text(event, field::kEventAction),
-                                       options_->operation) ||
-           absl::StrContainsIgnoreCase(fields.Text(event, field::kPath),
-                                       options_->operation);
+    for (const char* name :
+         {field::kOperation, field::kEventAction, field::kPath}) {
+      if (absl::StrContains(absl::AsciiStrToLower(fields.Text(event, name)),
+                            absl::AsciiStrToLower(options_->operation))) {
+        return true;
+      }
+    }
+    return false;
   }
 
   // As the log says, else by the status.
