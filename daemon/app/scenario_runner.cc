@@ -240,6 +240,12 @@ class ScenarioRun {
 
   // Time goes on without events: the watermark follows the clock.
   absl::Status BeQuietUntil(int64_t now) {
+    // What came before a gap is judged before the gap is known.
+    for (size_t i = next_gap_; i < gaps_.size(); ++i) {
+      if (gaps_[i].from_ms >= now) continue;
+      pipeline_->AdvanceIdle(0, scenario_.start + gaps_[i].from_ms);
+      pipeline_->Release();
+    }
     DecodedPage page;
     page.batch = std::make_shared<EventBatch>();
     AddGaps(now, &page);
