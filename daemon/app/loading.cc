@@ -253,6 +253,7 @@ absl::StatusOr<std::vector<RunnerSource>> MakeSources(
   lifecycle.max_silence = absl::InfiniteDuration();
   lifecycle.spec.requests = false;
   lifecycle.spec.control = true;
+  lifecycle.spec.clocked = true;
   lifecycle.open = [store, clock]() -> std::unique_ptr<LogSource> {
     return std::make_unique<LifecycleSource>(store, clock);
   };

@@ -282,14 +282,19 @@ void Pipeline::TakeEvent(Source& source, const Event& event,
 void Pipeline::MoveWatermark() {
   EventTime least = kMaxEventTime;
   EventTime clock = kMaxEventTime;
+  EventTime bound = kMaxEventTime;
   for (uint32_t i = 0; i < sources_.size(); ++i) {
     const Source& source = sources_[i];
     if (source.spec.unordered) continue;
     clock = std::min(clock, heard(i));
-    if (!source.idle) least = std::min(least, source.watermark);
+    if (source.spec.clocked) {
+      bound = std::min(bound, heard(i));
+    } else if (!source.idle) {
+      least = std::min(least, source.watermark);
+    }
   }
   if (least == kMaxEventTime) least = newest();
-  watermark_ = std::max(watermark_, least);
+  watermark_ = std::max(watermark_, std::min(least, bound));
   if (clock != kMaxEventTime) clock_ = std::max(clock_, clock);
 }
 

@@ -48,6 +48,9 @@ struct PipelineSource {
   // Its events bear on no other event: they are observed at once, and move no
   // watermark.
   bool unordered = false;
+  // It is known at once what it has up to now: it is never idle, and no event
+  // time goes past the clock by which it was last read.
+  bool clocked = false;
 };
 
 // Pipeline is the stateful half of the data path, the same for live running,

@@ -374,10 +374,10 @@ TEST_F(AppTest, ChangeWithMistakesIsToldEverywhereAndLeavesTheRules) {
   for (const std::string& problem : app_->GetHealth().problems) {
     absl::StrAppend(&problems, problem, "\n");
   }
-  EXPECT_THAT(problems, HasSubstr("rules.yml:5:17: unknown modifier"));
+  EXPECT_THAT(problems, HasSubstr("rules.yml:5:19: unknown modifier"));
   EXPECT_THAT(problems, HasSubstr("endswth"));
   EXPECT_TRUE(app_->GetHealth().ready);
-  EXPECT_EQ(app_->GetRules().rules->rules().size(), 2u);
+  EXPECT_EQ(app_->GetRules().count(), 2);
   WriteRules(2);
   ASSERT_TRUE(Until([&] { return app_->ReloadIfChanged(); }));
   EXPECT_TRUE(app_->GetHealth().problems.empty());
