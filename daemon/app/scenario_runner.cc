@@ -91,7 +91,7 @@ bool Concerns(const ScenarioExpectation& expectation, const Detection& alert) {
 
 // What the story does besides reading: at one instant in this order.
 struct Step {
-  enum class Kind { kCommit, kCheck, kRestart };
+  enum class Kind { kGapBegin, kGapEnd, kCommit, kCheck, kRestart };
   int64_t at_ms;
   Kind kind;
   size_t index;
@@ -108,10 +108,7 @@ class ScenarioRun {
         log_(scenario, test),
         lateness_ms_(absl::ToInt64Milliseconds(scenario.allowed_lateness)),
         idle_ms_(absl::ToInt64Milliseconds(scenario.idle_timeout)),
-        gaps_(test.gaps),
         matches_(rules_.rules().size(), 0) {
-    std::sort(gaps_.begin(), gaps_.end(),
-              [](const auto& a, const auto& b) { return a.to_ms < b.to_ms; });
   }
 
   absl::StatusOr<ScenarioOutcome> Run() {
@@ -119,9 +116,24 @@ class ScenarioRun {
     for (const Step& step : Steps()) {
       if (status.ok()) status = ReadUntil(step.at_ms);
       if (!status.ok()) break;
-      if (step.kind == Step::Kind::kCommit) status = Commit();
-      if (step.kind == Step::Kind::kCheck) Check(test_.expect[step.index]);
-      if (step.kind == Step::Kind::kRestart) status = Restart(step.at_ms);
+      switch (step.kind) {
+        case Step::Kind::kGapBegin:
+          status = BeQuietUntil(step.at_ms);
+          pipeline_->CaughtUp(0, scenario_.start + step.at_ms);
+          break;
+        case Step::Kind::kGapEnd:
+          status = EndGap(test_.gaps[step.index]);
+          break;
+        case Step::Kind::kCommit:
+          status = Commit();
+          break;
+        case Step::Kind::kCheck:
+          Check(test_.expect[step.index]);
+          break;
+        case Step::Kind::kRestart:
+          status = Restart(step.at_ms);
+          break;
+      }
     }
     if (status.ok()) status = End();
     if (!status.ok()) return status;
@@ -147,6 +159,10 @@ class ScenarioRun {
     for (size_t i = 0; i < test_.expect.size(); ++i) {
       if (!test_.expect[i].at_ms) continue;
       steps.push_back({*test_.expect[i].at_ms, Step::Kind::kCheck, i});
+    }
+    for (size_t i = 0; i < test_.gaps.size(); ++i) {
+      steps.push_back({test_.gaps[i].from_ms, Step::Kind::kGapBegin, i});
+      steps.push_back({test_.gaps[i].to_ms, Step::Kind::kGapEnd, i});
     }
     for (size_t i = 0; i < test_.restart_at_ms.size(); ++i) {
       const int64_t at = test_.restart_at_ms[i];
@@ -207,7 +223,6 @@ class ScenarioRun {
     store_.reset();
     NewPipeline();
     last_arrival_ = now;
-    next_gap_ = committed_gap_;
     return OpenStore();
   }
 
@@ -226,7 +241,6 @@ class ScenarioRun {
       }
       last_arrival_ = std::max(last_arrival_, log_.arrives_ms(end - 1));
       DecodedPage page = log_.Read(next_, end, read_before_);
-      AddGaps(last_arrival_, &page);
       pipeline_->Take(std::move(page));
       uncommitted_ += end - next_;
       next_ = end;
@@ -238,36 +252,23 @@ class ScenarioRun {
                                            : absl::OkStatus();
   }
 
-  // Time goes on without events: the watermark follows the clock.
+  // Time goes on without events. A source that is blind is not quiet.
   absl::Status BeQuietUntil(int64_t now) {
-    // What came before a gap is judged before the gap is known.
-    for (size_t i = next_gap_; i < gaps_.size(); ++i) {
-      if (gaps_[i].from_ms >= now) continue;
-      pipeline_->AdvanceIdle(0, scenario_.start + gaps_[i].from_ms);
-      pipeline_->Release();
-    }
-    DecodedPage page;
-    page.batch = std::make_shared<EventBatch>();
-    AddGaps(now, &page);
-    if (!page.gaps.empty()) pipeline_->Take(std::move(page));
-    // A source that is blind is not quiet: it fails, and its watermark stands.
-    int64_t seen = now;
-    for (const ScenarioGap& gap : gaps_) {
+    int64_t heard = now;
+    for (const ScenarioGap& gap : test_.gaps) {
       if (gap.from_ms < now && now < gap.to_ms) {
-        seen = std::min(seen, gap.from_ms);
+        heard = std::min(heard, gap.from_ms);
       }
     }
-    pipeline_->AdvanceIdle(0, scenario_.start + seen);
+    pipeline_->AdvanceIdle(0, scenario_.start + heard);
     return Settle();
   }
 
   // A gap is known once it has ended.
-  void AddGaps(int64_t now, DecodedPage* page) {
-    while (next_gap_ < gaps_.size() && gaps_[next_gap_].to_ms <= now) {
-      const ScenarioGap& gap = gaps_[next_gap_++];
-      page->gaps.push_back({"scenario", scenario_.start + gap.from_ms,
-                            scenario_.start + gap.to_ms});
-    }
+  absl::Status EndGap(const ScenarioGap& gap) {
+    pipeline_->AdvanceBlind(0, scenario_.start + gap.from_ms,
+                            scenario_.start + gap.to_ms);
+    return durable() ? Commit() : Settle();
   }
 
   absl::Status Settle() {
@@ -295,7 +296,6 @@ class ScenarioRun {
     if (!committed.ok()) return committed;
     for (Detection& alert : alerts) book_.Take(std::move(alert));
     uncommitted_ = 0;
-    committed_gap_ = next_gap_;
     return absl::OkStatus();
   }
 
@@ -422,7 +422,6 @@ class ScenarioRun {
   ScenarioLog log_;
   const int64_t lateness_ms_;
   const int64_t idle_ms_;
-  std::vector<ScenarioGap> gaps_;
 
   TemporaryDirectory directory_;
   std::unique_ptr<SqliteStore> store_;  // null for tests without a restart
@@ -433,8 +432,6 @@ class ScenarioRun {
   int64_t read_before_ = 0;  // positions before it were read before a restart
   int64_t last_arrival_ = 0;
   int64_t uncommitted_ = 0;
-  size_t next_gap_ = 0;
-  size_t committed_gap_ = 0;
   std::vector<int64_t> matches_;  // per rule, over all pipelines
   AlertBook book_;
   ScenarioOutcome outcome_;
