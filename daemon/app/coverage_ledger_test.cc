@@ -62,11 +62,15 @@ class CoverageLedgerTest : public ::testing::Test {
     }
   }
 
-  // Without the time after the last minute that was read.
-  std::vector<std::string> Timeline(std::vector<Gap> gaps = {}) {
+  void Save() {
     std::vector<StateRow> rows;
     ledger_->TakeState(&rows);
     for (StateRow& row : rows) rows_[row.group] = row;
+  }
+
+  // Without the time after the last minute that was read.
+  std::vector<std::string> Timeline(std::vector<Gap> gaps = {}) {
+    Save();
     std::vector<CoverageStretch> stretches = CoverageTimeline(
         ledger_->Hours(kMinEventTime), std::move(gaps), At(-600), At(600));
     EXPECT_EQ(stretches.back().kind, CoverageStretch::Kind::kUnread);
@@ -197,9 +201,9 @@ TEST_F(CoverageLedgerTest, GapsAreLaidOverWhatWasRead) {
 TEST_F(CoverageLedgerTest, OldHoursAreForgottenInTheStoreToo) {
   ledger_->Saw(At(0));
   ledger_->CaughtUp(At(1));
-  Timeline();
+  Save();
   ledger_->CaughtUp(kNoon + (CoverageLedger::kKeptHours + 5) * kCoverageHourMs);
-  Timeline();
+  Save();
   EXPECT_TRUE(rows_[absl::StrCat("shop/", kNoon / kCoverageHourMs)].erased);
   EXPECT_LE(ledger_->Hours(kMinEventTime).size(),
             CoverageLedger::kKeptHours + 1u);

@@ -56,9 +56,10 @@ std::vector<CoverageStretch> MinuteRuns(const CoverageHours& hours,
           events);
     }
   }
-  // Of what comes after the last minute that was read nothing is known yet.
+  // Of what comes after the last minute that was read nothing is known yet;
+  // less than a minute is nothing to tell.
   if (!runs.empty() && runs.back().kind == Kind::kUnread) runs.pop_back();
-  if (!runs.empty() && runs.back().to_ms < until) {
+  if (!runs.empty() && until - runs.back().to_ms >= kCoverageMinuteMs) {
     CoverageStretch unread;
     unread.from_ms = runs.back().to_ms;
     unread.to_ms = until;

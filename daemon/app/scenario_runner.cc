@@ -118,8 +118,7 @@ class ScenarioRun {
       if (!status.ok()) break;
       switch (step.kind) {
         case Step::Kind::kGapBegin:
-          status = BeQuietUntil(step.at_ms);
-          pipeline_->CaughtUp(0, scenario_.start + step.at_ms);
+          status = BeginGap(step.at_ms);
           break;
         case Step::Kind::kGapEnd:
           status = EndGap(test_.gaps[step.index]);
@@ -254,18 +253,21 @@ class ScenarioRun {
 
   // Time goes on without events. A source that is blind is not quiet.
   absl::Status BeQuietUntil(int64_t now) {
-    int64_t heard = now;
-    for (const ScenarioGap& gap : test_.gaps) {
-      if (gap.from_ms < now && now < gap.to_ms) {
-        heard = std::min(heard, gap.from_ms);
-      }
-    }
-    pipeline_->AdvanceIdle(0, scenario_.start + heard);
+    pipeline_->AdvanceIdle(
+        0, scenario_.start + (open_gaps_ > 0 ? blind_since_ms_ : now));
     return Settle();
+  }
+
+  absl::Status BeginGap(int64_t from_ms) {
+    absl::Status status = BeQuietUntil(from_ms);
+    pipeline_->CaughtUp(0, scenario_.start + from_ms);
+    if (open_gaps_++ == 0) blind_since_ms_ = from_ms;
+    return status;
   }
 
   // A gap is known once it has ended.
   absl::Status EndGap(const ScenarioGap& gap) {
+    --open_gaps_;
     pipeline_->AdvanceBlind(0, scenario_.start + gap.from_ms,
                             scenario_.start + gap.to_ms);
     return durable() ? Commit() : Settle();
@@ -432,6 +434,8 @@ class ScenarioRun {
   int64_t read_before_ = 0;  // positions before it were read before a restart
   int64_t last_arrival_ = 0;
   int64_t uncommitted_ = 0;
+  int open_gaps_ = 0;
+  int64_t blind_since_ms_ = 0;
   std::vector<int64_t> matches_;  // per rule, over all pipelines
   AlertBook book_;
   ScenarioOutcome outcome_;

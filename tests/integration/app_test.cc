@@ -338,6 +338,7 @@ TEST_F(AppTest, ReloadOfOneRuleKeepsTheWindowOfTheOther) {
   Request("rk_a", 403, 1);
   Request("rk_b", 200, 5);
   ASSERT_TRUE(Until([&] { return Events() == 8; }));
+  ASSERT_TRUE(Until([&] { return !Alerts().empty(); }));
   ASSERT_EQ(Alerts().size(), 1u) << "the changed rule begins anew";
   EXPECT_EQ(Alerts()[0].rule_name, "many_denied");
   EXPECT_EQ(Alerts()[0].count, 3) << "two before the reload, one after";

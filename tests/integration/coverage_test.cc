@@ -386,7 +386,7 @@ TEST_F(CoverageTest, AFileThatIsGoneBeforeItWasReadIsABlindStretch) {
   ASSERT_TRUE(TookAll());
   Pass(absl::Minutes(2));
   EXPECT_GT(Blind("rotated away"), absl::Minutes(19));
-  EXPECT_LT(Blind("rotated away"), absl::Minutes(21));
+  EXPECT_LT(Blind("rotated away"), absl::Minutes(22));
 }
 
 TEST_F(CoverageTest, OneEventOfTheFarFutureMakesNoOtherLate) {
@@ -430,10 +430,10 @@ TEST_F(CoverageTest, ALateEventWithinLatenessGivesTheAlertOfTheOrderedOne) {
 
 TEST_F(CoverageTest, AFloodOfDuplicatesCountsOnce) {
   Start(kFile);
+  const std::string again = Record("req_1", clock_.Now(), 403);
   Write(absl::ZeroDuration(), 403);
   ASSERT_TRUE(TookAll());
   {
-    const std::string again = Record("req_1", clock_.Now(), 403);
     std::ofstream log(dir_ + "/requests.log", std::ios::app);
     for (int i = 0; i < 20'000; ++i) log << again << "\n";
   }
