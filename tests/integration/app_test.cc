@@ -71,7 +71,8 @@ sources:
 class AppTest : public ::testing::Test {
  protected:
   AppTest()
-      : clock_(FromEventTime(*ParseTime("2026-08-17T12:00:00Z"))),
+      // After all requests: no event time goes past the clock.
+      : clock_(FromEventTime(*ParseTime("2026-08-17T12:01:00Z"))),
         log_(stderr, false, Log::Severity::kWarning, &clock_) {
     std::string pattern = absl::StrCat(::testing::TempDir(), "/appXXXXXX");
     dir_ = mkdtemp(&pattern[0]);
@@ -295,13 +296,15 @@ TEST_F(AppTest, ReloadKeepsStateOfRulesThatDidNotChange) {
 
 TEST_F(AppTest, ReloadDropsStateOfARuleWhoseMeaningChanged) {
   Request("rk_a", 403, 2);
+  // What still waits is judged by the new rules.
+  Request("rk_b", 200, 5);
   Start();
-  ASSERT_TRUE(Until([&] { return Events() == 2; }));
+  ASSERT_TRUE(Until([&] { return Events() == 7; }));
   WriteRules(2);
   ASSERT_TRUE(app_->Reload("test").applied);
   Request("rk_a", 403, 1);
   Request("rk_b", 200, 5);
-  ASSERT_TRUE(Until([&] { return Events() == 8; }));
+  ASSERT_TRUE(Until([&] { return Events() == 13; }));
   EXPECT_TRUE(Alerts().empty());
   Request("rk_a", 403, 1);
   Request("rk_b", 200, 5);
@@ -330,14 +333,16 @@ TEST_F(AppTest, ReloadOfOneRuleKeepsTheWindowOfTheOther) {
   };
   write("100");
   Request("rk_a", 403, 2);
+  // What still waits is judged by the new rules.
+  Request("rk_b", 200, 5);
   Start();
-  ASSERT_TRUE(Until([&] { return Events() == 2; }));
+  ASSERT_TRUE(Until([&] { return Events() == 7; }));
   write("2");
   ReloadResult result = app_->Reload("test");
   ASSERT_TRUE(result.applied) << FormatIssues(result.issues);
   Request("rk_a", 403, 1);
   Request("rk_b", 200, 5);
-  ASSERT_TRUE(Until([&] { return Events() == 8; }));
+  ASSERT_TRUE(Until([&] { return Events() == 13; }));
   ASSERT_TRUE(Until([&] { return !Alerts().empty(); }));
   ASSERT_EQ(Alerts().size(), 1u) << "the changed rule begins anew";
   EXPECT_EQ(Alerts()[0].rule_name, "many_denied");
