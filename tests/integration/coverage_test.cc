@@ -264,8 +264,8 @@ class CoverageTest : public ::testing::Test {
     for (const CoverageStretch& stretch : (*coverage)[0].stretches) {
       out.push_back(absl::StrCat(
           kNames[static_cast<int>(stretch.kind)],
-          stretch.reason.empty() ? "" : absl::StrCat(" ", stretch.reason),
-          " ", FormatTime(stretch.from_ms), "-", FormatTime(stretch.to_ms)));
+          stretch.reason.empty() ? "" : absl::StrCat(" ", stretch.reason), " ",
+          FormatTime(stretch.from_ms), "-", FormatTime(stretch.to_ms)));
     }
     return out;
   }
