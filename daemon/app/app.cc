@@ -308,9 +308,11 @@ absl::Status App::StartRunner(std::shared_ptr<const RuleSet> rules) {
       EngineRunner::Start(rules, *std::move(sources), std::move(options),
                           store_.get(), clock_, redactor_.get(), log_);
   if (!runner.ok()) return runner.status();
+  waiting_rules_ = nullptr;
   absl::MutexLock lock(&mu_);
   rules_ = std::move(rules);
   runner_ = *std::move(runner);
+  engine_error_.clear();
   return absl::OkStatus();
 }
 
@@ -396,6 +398,8 @@ bool App::Progressed() {
   if (running == nullptr) return true;
   const int64_t turns = running->status().turns;
   absl::MutexLock lock(&mu_);
+  // A restart could start it no better.
+  if (!engine_error_.empty()) return true;
   const bool progressed = turns != seen_turns_;
   seen_turns_ = turns;
   return progressed;
@@ -438,6 +442,7 @@ void App::KeepHouse() {
       log_->Warning("rolls: ", rolls.ToString());
     }
     last = rolls;
+    StartAgain();
     absl::Status retention = retention_->RunOnce(clock_->Now());
     if (!retention.ok() && retention != last_retention) {
       log_->Warning("retention: ", retention.ToString());
@@ -455,6 +460,15 @@ Health App::GetHealth() {
     return health;
   }
   const RunnerStatus status = running->status();
+  {
+    absl::MutexLock lock(&mu_);
+    if (!engine_error_.empty()) {
+      health.problems.push_back(
+          absl::StrCat("nothing is read: the engine cannot be started, and is "
+                       "tried again every second: ",
+                       engine_error_));
+    }
+  }
   if (status.fenced) {
     health.problems.push_back(
         "another process took over the state; this one writes nothing");
@@ -590,6 +604,55 @@ bool App::ReloadIfChanged() {
   return true;
 }
 
+absl::Status App::Replace(std::shared_ptr<const RuleSet> rules,
+                          const EngineRunner& running) {
+  // A new engine would take the state back from who has it now.
+  if (running.status().fenced) {
+    return absl::AbortedError("another process took over the state");
+  }
+  absl::Status started = StartRunner(rules);
+  KEYWATCH_FAILPOINT("reload.started");
+  if (started.ok()) return started;
+  log_->Error("reload: ", started.ToString(),
+              "; going back to the rules before it");
+  absl::Status back = StartRunner(running.rules());
+  if (back.ok()) return started;
+  const absl::string_view then =
+      "the engine has stopped, and is started with the new rules as soon as "
+      "that works";
+  log_->Error(then, ": ", back.ToString());
+  waiting_rules_ = std::move(rules);
+  absl::MutexLock lock(&mu_);
+  engine_error_ = back.ToString();
+  return absl::Status(started.code(),
+                      absl::StrCat(started.message(), "; ", then));
+}
+
+void App::Applied(const RuleSet& rules) {
+  log_->Info("reloaded: ", GetRules().count(), " rules, ", rules.hash());
+  metrics_->LoadSucceeded(clock_->Now());
+  absl::MutexLock lock(&mu_);
+  reload_success_ = true;
+  reload_problems_.clear();
+  last_reload_ = clock_->Now();
+}
+
+void App::StartAgain() {
+  // Whoever holds it reloads or stops.
+  if (!reload_mu_.TryLock()) return;
+  const std::shared_ptr<const RuleSet> rules = waiting_rules_;
+  if (rules != nullptr) {
+    absl::Status started = StartRunner(rules);
+    if (started.ok()) {
+      Applied(*rules);
+    } else {
+      absl::MutexLock lock(&mu_);
+      engine_error_ = started.ToString();
+    }
+  }
+  reload_mu_.Unlock();
+}
+
 ReloadResult App::Reload(absl::string_view actor) {
   absl::MutexLock reload_lock(&reload_mu_);
   ReloadResult result;
@@ -644,30 +707,22 @@ ReloadResult App::Reload(absl::string_view actor) {
       absl::MutexLock lock(&mu_);
       if (stopping_ || running == nullptr) return result;
     }
-    std::shared_ptr<const RuleSet> before = running->rules();
     running->Stop();
     KEYWATCH_FAILPOINT("reload.stopped");
-    absl::Status started = StartRunner(rules);
-    KEYWATCH_FAILPOINT("reload.started");
-    if (!started.ok()) {
-      log_->Error("reload: ", started.ToString(),
-                  "; going back to the rules before it");
+    absl::Status started = Replace(rules, *running);
+    if (started.ok()) {
+      result.applied = true;
+      Applied(*rules);
+    } else {
       Issue issue;
       issue.code = "reload-failed";
       issue.message = std::string(started.message());
       result.issues.Add(std::move(issue));
       metrics_->LoadFailed();
-      started = StartRunner(before);
-      if (!started.ok()) log_->Error("engine stopped: ", started.ToString());
-    } else {
-      result.applied = true;
-      log_->Info("reloaded: ", GetRules().count(), " rules, ", rules->hash());
-      metrics_->LoadSucceeded(clock_->Now());
+      absl::MutexLock lock(&mu_);
+      reload_success_ = false;
+      reload_problems_ = ProblemsOf(result.issues);
     }
-    absl::MutexLock lock(&mu_);
-    reload_success_ = result.applied;
-    reload_problems_ = ProblemsOf(result.issues);
-    if (result.applied) last_reload_ = clock_->Now();
     audit.subject = rules->hash();
     audit.detail = result.applied ? "applied" : "failed";
   }

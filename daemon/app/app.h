@@ -97,6 +97,14 @@ class App : public StatusProvider {
 
   absl::Status StartRunner(std::shared_ptr<const RuleSet> rules)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
+  // Puts `rules` in the place of those of `running`, which has stopped. When
+  // that fails, goes back; when that fails, too, the housekeeper goes on trying.
+  absl::Status Replace(std::shared_ptr<const RuleSet> rules,
+                       const EngineRunner& running)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
+  void Applied(const RuleSet& rules) ABSL_LOCKS_EXCLUDED(mu_);
+  // Starts the engine that a reload could not start.
+  void StartAgain();
   std::shared_ptr<EngineRunner> runner() const ABSL_LOCKS_EXCLUDED(mu_);
   EngineRunner::Options RunnerOptions(const RuleSet& rules,
                                       const std::vector<RunnerSource>& sources);
@@ -130,10 +138,15 @@ class App : public StatusProvider {
 
   // Serialises Start, Reload and Stop.
   absl::Mutex reload_mu_;
+  // The engine could not be started with them, nor with those before; null
+  // while it runs.
+  std::shared_ptr<const RuleSet> waiting_rules_ ABSL_GUARDED_BY(reload_mu_);
 
   mutable absl::Mutex mu_;
   std::shared_ptr<const RuleSet> rules_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<EngineRunner> runner_ ABSL_GUARDED_BY(mu_);
+  // Why it does not run; "" when it does.
+  std::string engine_error_ ABSL_GUARDED_BY(mu_);
   bool reload_success_ ABSL_GUARDED_BY(mu_) = true;
   // Why the last reload was refused, an issue each.
   std::vector<std::string> reload_problems_ ABSL_GUARDED_BY(mu_);

@@ -205,7 +205,10 @@ void Pipeline::BoundWaiting() {
 
 bool Pipeline::IsLast(uint32_t index) const {
   for (const Source& source : sources_) {
-    if (source.watermark < sources_[index].watermark) return false;
+    if (!source.idle && !source.spec.unordered && !source.spec.clocked &&
+        source.watermark < sources_[index].watermark) {
+      return false;
+    }
   }
   return true;
 }

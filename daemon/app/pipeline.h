@@ -176,7 +176,7 @@ class Pipeline {
   bool HoldsMuch() const {
     return *waiting_bytes_ > options_.max_waiting_bytes / 2;
   }
-  // No other source is further behind.
+  // None of the sources that hold back others is further behind.
   bool IsLast(uint32_t source) const;
   // Totals since this pipeline was made.
   const SourceTotals& totals(uint32_t source) const {

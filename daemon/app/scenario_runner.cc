@@ -108,8 +108,7 @@ class ScenarioRun {
         log_(scenario, test),
         lateness_ms_(absl::ToInt64Milliseconds(scenario.allowed_lateness)),
         idle_ms_(absl::ToInt64Milliseconds(scenario.idle_timeout)),
-        matches_(rules_.rules().size(), 0) {
-  }
+        matches_(rules_.rules().size(), 0) {}
 
   absl::StatusOr<ScenarioOutcome> Run() {
     absl::Status status = Begin();

@@ -68,11 +68,12 @@ run_bazel_beside() {
   KEYWATCH_OUTPUT_BASE="${base}-${name}" KEYWATCH_MAX_IDLE=120 run_bazel "$@"
 }
 
-# Builds the daemon with the points at which tests end it, and prints its path.
+# Builds the daemon with the points at which tests end it, and its client beside
+# it, and prints the daemon's path.
 failpoint_daemon() {
   local base
   run_bazel_beside failpoints build --config=failpoints --noshow_progress \
-    --ui_event_filters=-info //daemon:keywatchd >&2 || return
+    --ui_event_filters=-info //daemon:keywatchd //daemon:keywatch >&2 || return
   base=$(run_bazel info output_base 2>/dev/null) || return
   printf '%s/daemon/keywatchd\n' \
     "$(KEYWATCH_OUTPUT_BASE="${base}-failpoints" bazel_bin)"
