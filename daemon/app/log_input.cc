@@ -1,21 +1,44 @@
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "daemon/app/run_input.h"
 #include "daemon/ingest/format.h"
 #include "daemon/ingest/replay_source.h"
+#include "nlohmann/json.hpp"
 
 namespace keywatch {
 namespace {
+
+// What is looked at of a log before it is read.
+constexpr size_t kHead = 64 * 1024;
+
+absl::StatusOr<std::unique_ptr<ReplaySource>> OpenLog(const std::string& path) {
+  ReplaySourceOptions options;
+  options.paths = {path};
+  return ReplaySource::Create(std::move(options));
+}
+
+// The paths of `map`, as rules name them.
+void AddPaths(const nlohmann::json& map, const std::string& prefix,
+              std::set<std::string>* paths) {
+  for (const auto& [name, value] : map.items()) {
+    if (value.is_object()) {
+      AddPaths(value, absl::StrCat(prefix, name, "."), paths);
+    } else {
+      paths->insert(prefix + name);
+    }
+  }
+}
 
 // The format by name, by file, or by what the first log looks like.
 std::shared_ptr<const Format> LoadFormat(const RunInput& input,
                                          ReplaySource* first,
                                          std::ostream& err) {
   if (input.format.empty()) {
-    constexpr size_t kHead = 64 * 1024;
-    absl::StatusOr<std::string> head = first->Peek(kHead);
+    const absl::StatusOr<std::string> head = first->Peek(kHead);
     return Format::Shipped(SniffFormat(head.ok() ? *head : std::string()));
   }
   std::shared_ptr<const Format> shipped = Format::Shipped(input.format);
@@ -52,6 +75,7 @@ class LogInput : public InputStream {
            std::shared_ptr<const RuleSet> rules, const Redactor* redactor)
       : since_ms_(input.since_ms),
         until_ms_(input.until_ms),
+        found_format_(input.format.empty() ? format.name() : ""),
         source_(source.get()) {
     source_->SetFraming(format.framing());
     spec_.id = SourceId(input.logs[index]);
@@ -82,11 +106,16 @@ class LogInput : public InputStream {
   std::string name() const override { return spec_.id.str(); }
   int64_t bytes_done() const override { return source_->bytes_done(); }
   int64_t bytes_total() const override { return source_->bytes_total(); }
+  std::string found_format() const override { return found_format_; }
+  DecodeCounts decode_counts() const override {
+    return worker_->decode_counts();
+  }
   std::vector<std::string> problems() const override { return {}; }
 
  private:
   const EventTime since_ms_;
   const EventTime until_ms_;
+  const std::string found_format_;
   ReplaySource* const source_;  // owned by the worker
   PipelineSource spec_;
   std::unique_ptr<SourceWorker> worker_;
@@ -99,10 +128,7 @@ absl::StatusOr<std::vector<std::unique_ptr<InputStream>>> OpenLogs(
     const Redactor* redactor, std::ostream& err) {
   std::vector<std::unique_ptr<ReplaySource>> sources;
   for (const std::string& path : input.logs) {
-    ReplaySourceOptions options;
-    options.paths = {path};
-    absl::StatusOr<std::unique_ptr<ReplaySource>> source =
-        ReplaySource::Create(std::move(options));
+    absl::StatusOr<std::unique_ptr<ReplaySource>> source = OpenLog(path);
     if (!source.ok()) {
       // INVALID_ARGUMENT is for formats.
       return absl::IsInvalidArgument(source.status())
@@ -122,6 +148,22 @@ absl::StatusOr<std::vector<std::unique_ptr<InputStream>>> OpenLogs(
         input, i, std::move(sources[i]), *format, rules, redactor));
   }
   return streams;
+}
+
+std::vector<std::string> FieldNames(const std::vector<std::string>& logs) {
+  std::set<std::string> paths;
+  if (logs.empty() || logs[0] == "-") return {};
+  absl::StatusOr<std::unique_ptr<ReplaySource>> source = OpenLog(logs[0]);
+  if (!source.ok()) return {};
+  const absl::StatusOr<std::string> head = (*source)->Peek(kHead);
+  if (!head.ok()) return {};
+  // The last line may be cut off: it is no JSON then.
+  for (absl::string_view line : absl::StrSplit(*head, '\n')) {
+    const auto record = nlohmann::json::parse(line.begin(), line.end(), nullptr,
+                                              /*allow_exceptions=*/false);
+    if (record.is_object()) AddPaths(record, "", &paths);
+  }
+  return std::vector<std::string>(paths.begin(), paths.end());
 }
 
 }  // namespace keywatch

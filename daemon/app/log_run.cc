@@ -6,8 +6,10 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "daemon/app/pipeline.h"
 #include "daemon/app/run_input.h"
+#include "daemon/core/issue.h"
 
 namespace keywatch {
 namespace {
@@ -98,7 +100,41 @@ absl::StatusOr<Streams> OpenInput(const RunInput& input,
   return streams;
 }
 
+// A field that no record has is a mistake in what was typed.
+absl::Status CheckNamedFields(const RunInput& input, const Streams& streams) {
+  DecodeCounts counts;
+  for (const auto& stream : streams) {
+    counts.named_keys += stream->decode_counts().named_keys;
+    counts.named_ids += stream->decode_counts().named_ids;
+  }
+  const auto check = [&](const char* option, const std::string& name,
+                         int64_t named) {
+    if (name.empty() || name == "none" || named > 0) return absl::OkStatus();
+    return absl::OutOfRangeError(
+        absl::StrCat(option, ": no record has the field \"", name, "\"; ",
+                     SuggestionHint(name, FieldNames(input.logs))));
+  };
+  absl::Status key = check("--key", input.key_field, counts.named_keys);
+  return key.ok() ? check("--dedup", input.dedup_field, counts.named_ids) : key;
+}
+
 }  // namespace
+
+std::string LogText(const std::string& command, const RunResult& run) {
+  std::string text;
+  if (!run.found_format.empty()) {
+    absl::StrAppend(&text, command, ": format ", run.found_format,
+                    ", as the log begins (--format names another)\n");
+  }
+  if (run.rejects.empty()) return text;
+  int64_t rejected = 0;
+  for (const auto& [reason, count] : run.rejects) rejected += count;
+  absl::StrAppend(&text, command, ": ", run.understood, " of ",
+                  run.understood + rejected, " records understood (",
+                  absl::StrJoin(run.rejects, ", ", absl::PairFormatter(" ")),
+                  ")\n");
+  return text;
+}
 
 absl::StatusOr<RunResult> RunRules(std::shared_ptr<const RuleSet> rules,
                                    const RunInput& input,
@@ -109,6 +145,8 @@ absl::StatusOr<RunResult> RunRules(std::shared_ptr<const RuleSet> rules,
   absl::StatusOr<Streams> opened = OpenInput(input, rules, &redactor, err);
   if (!opened.ok()) return opened.status();
   const Streams& streams = *opened;
+  RunResult result;
+  result.found_format = streams[0]->found_format();
   std::vector<PipelineSource> sources;
   for (const auto& stream : streams) sources.push_back(stream->spec());
 
@@ -117,7 +155,6 @@ absl::StatusOr<RunResult> RunRules(std::shared_ptr<const RuleSet> rules,
   pipeline_options.key_profiles = false;
   pipeline_options.on_event = options.on_event;
   Pipeline pipeline(rules, std::move(sources), std::move(pipeline_options));
-  RunResult result;
   Episodes episodes;
   std::vector<bool> finished(streams.size(), false);
   int64_t records = 0;
@@ -134,6 +171,8 @@ absl::StatusOr<RunResult> RunRules(std::shared_ptr<const RuleSet> rules,
       continue;
     }
     records += page->records;
+    result.understood += static_cast<int64_t>(page->batch->size());
+    for (const Reject& reject : page->rejects) ++result.rejects[reject.reason];
     for (size_t e = 0; e < page->batch->size(); ++e) {
       const EventTime time = page->batch->at(e).time_ms;
       result.first_ms = std::min(result.first_ms, time);
@@ -153,6 +192,10 @@ absl::StatusOr<RunResult> RunRules(std::shared_ptr<const RuleSet> rules,
     for (std::string& problem : stream->problems()) {
       result.problems.push_back(std::move(problem));
     }
+  }
+  if (result.understood > 0) {
+    absl::Status named = CheckNamedFields(input, streams);
+    if (!named.ok()) return named;
   }
   result.alerts = episodes.InOrder();
   result.totals = Sum(pipeline, streams.size());

@@ -157,11 +157,13 @@ int RunReplay(const ReplayOptions& options, Clock* clock, std::ostream& out,
       RunRules(rules, input, run_options, err);
   if (!run.ok()) {
     err << "keywatch replay: " << run.status().message() << "\n";
+    if (absl::IsOutOfRange(run.status())) return 2;
     return absl::IsInvalidArgument(run.status()) ? 3 : 1;
   }
   for (const std::string& problem : run->problems) {
     err << "keywatch replay: " << problem << "\n";
   }
+  err << LogText("keywatch replay", *run);
   if (!options.matches) WriteAlerts(*rules, run->alerts, out);
   out.flush();
   if (!options.stats_file.empty()) {
@@ -178,6 +180,11 @@ int RunReplay(const ReplayOptions& options, Clock* clock, std::ostream& out,
   }
   if (!out) {
     err << "keywatch replay: cannot write the output\n";
+    return 1;
+  }
+  if (run->understood == 0 && !run->rejects.empty()) {
+    err << "keywatch replay: no record was understood; is it another format? "
+           "(--format, --time)\n";
     return 1;
   }
   return run->problems.empty() ? 0 : 1;

@@ -29,8 +29,8 @@ struct ReplayOptions {
 
 // Writes one JSON line per alert episode (or per match) to `out`, in order of
 // first fire; messages and progress to `err`. Gives the exit code: 0 done,
-// also when alerts fired; 1 when a log could not be read; 2 for a wrong
-// option; 3 when rules, format or configuration were refused. `clock` measures
+// also when alerts fired; 1 when a log could not be read, or none of its
+// records; 2 for a wrong option; 3 when rules, format or configuration were refused. `clock` measures
 // the run time only.
 int RunReplay(const ReplayOptions& options, Clock* clock, std::ostream& out,
               std::ostream& err);

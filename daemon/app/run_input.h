@@ -24,6 +24,10 @@ class InputStream {
   virtual std::string name() const = 0;
   virtual int64_t bytes_done() const = 0;
   virtual int64_t bytes_total() const = 0;
+  // The format when nobody named it; else "".
+  virtual std::string found_format() const { return ""; }
+  // Zero for what is not decoded by a format.
+  virtual DecodeCounts decode_counts() const { return DecodeCounts(); }
   // What was skipped, for people.
   virtual std::vector<std::string> problems() const = 0;
 };
@@ -32,6 +36,10 @@ class InputStream {
 absl::StatusOr<std::vector<std::unique_ptr<InputStream>>> OpenLogs(
     const RunInput& input, std::shared_ptr<const RuleSet> rules,
     const Redactor* redactor, std::ostream& err);
+
+// The fields of the first records of the first of `logs`, for hints; empty when
+// it is standard input or no JSON.
+std::vector<std::string> FieldNames(const std::vector<std::string>& logs);
 
 // The history of `input`: events in the order in which the daemon's engine saw
 // them, matched by `rules`.

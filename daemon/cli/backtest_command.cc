@@ -356,10 +356,19 @@ class Backtest {
         RunRules(rules, options_.input, run_options, context_.err());
     progress.End();
     if (!result.ok()) {
-      return context_.Fail(absl::IsInvalidArgument(result.status())
-                               ? kExitRefused
-                               : kExitFailure,
-                           result.status().message());
+      const absl::Status& status = result.status();
+      return context_.Fail(absl::IsOutOfRange(status)        ? kExitUsage
+                           : absl::IsInvalidArgument(status) ? kExitRefused
+                                                             : kExitFailure,
+                           status.message());
+    }
+    // The same logs are read for the rules to compare with.
+    if (!told_) context_.err() << LogText("keywatch backtest", *result);
+    told_ = true;
+    if (result->understood == 0 && !result->rejects.empty()) {
+      return context_.Fail(
+          kExitFailure,
+          "no record was understood; is it another format? (--format, --time)");
     }
     *run = MakeBacktestRun(rules, *std::move(result));
     return kExitOk;
@@ -367,6 +376,7 @@ class Backtest {
 
   const CommandContext& context_;
   Options& options_;
+  bool told_ = false;
   absl::flat_hash_map<std::string, std::vector<std::string>> lists_;
   std::unique_ptr<Enricher> enricher_;
 };

@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
@@ -398,6 +399,54 @@ TEST_F(LocalCommandsTest, ReplayTellsRulesFromLogs) {
       << err_;
   EXPECT_THAT(out_, HasSubstr("\"rule\":\"many_denied\""));
   EXPECT_THAT(out_, HasSubstr("\"count\":2"));
+}
+
+constexpr char kDeniedLine[] =
+    R"({"@timestamp":"2026-08-03T14:00:0%d.000Z","event":{"id":"%d"},"api":{"key":{"id":"mk_A"}},"url":{"path":"/v1/x","query":"a=1"},"http":{"request":{"method":"GET"},"response":{"status_code":403}}})"
+    "\n";
+
+// ECS lines were taken for JSON of any kind, and rejects were not spoken of.
+TEST_F(LocalCommandsTest, ReplaySaysWhatItTookTheLogFor) {
+  const std::string log = Write(
+      "ecs.log", absl::StrCat(absl::StrFormat(kDeniedLine, 1, 1), "no json\n",
+                              absl::StrFormat(kDeniedLine, 2, 2),
+                              "{\"event\":{\"id\":\"3\"}}\n"));
+  EXPECT_EQ(Run({"replay", "--rules", Rules("1"), log}), kExitOk);
+  EXPECT_THAT(out_, HasSubstr("\"group\":{\"api.key.id\":\"mk_A\"}"));
+  EXPECT_EQ(err_,
+            "keywatch replay: format keywatch, as the log begins (--format "
+            "names another)\n"
+            "keywatch replay: 2 of 4 records understood (malformed 1, no-time "
+            "1)\n");
+}
+
+TEST_F(LocalCommandsTest, ReplayOfWhatItCannotReadFails) {
+  const std::string log = Write("noise.log", "a\nb\nc\n");
+  EXPECT_EQ(Run({"replay", "--rules", Rules("1"), "--format", "json", log}),
+            kExitFailure);
+  EXPECT_THAT(out_, IsEmpty());
+  EXPECT_THAT(err_, AllOf(HasSubstr("0 of 3 records understood (malformed 3)"),
+                          HasSubstr("is it another format? (--format,")));
+  EXPECT_EQ(Run({"backtest", "--rules", Rules("1"), log}), kExitFailure);
+}
+
+TEST_F(LocalCommandsTest, ReplayRefusesAFieldThatNoRecordHas) {
+  const std::string log = Write(
+      "a.log", R"({"ts":"2026-08-03T14:00:01Z","client_id":"k","status":403}
+{"ts":"2026-08-03T14:00:02Z","client_id":"k","status":403}
+)");
+  const std::string rules = Rules("1");
+  EXPECT_EQ(Run({"replay", "--rules", rules, "--key", "client_id", log}),
+            kExitOk);
+  EXPECT_THAT(out_, HasSubstr("{\"api.key.id\":\"k\"}"));
+  EXPECT_EQ(Run({"replay", "--rules", rules, "--key", "clientid", log}),
+            kExitUsage);
+  EXPECT_THAT(out_, IsEmpty());
+  EXPECT_THAT(err_, HasSubstr("--key: no record has the field \"clientid\"; "
+                              "did you mean \"client_id\"?"));
+  EXPECT_EQ(Run({"backtest", "--rules", rules, "--dedup", "nosuch", log}),
+            kExitUsage);
+  EXPECT_THAT(err_, HasSubstr("known: client_id, status, ts"));
 }
 
 TEST_F(LocalCommandsTest, BrokenConfigurationIsRefusedWithItsPlaces) {

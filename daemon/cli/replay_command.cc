@@ -72,9 +72,9 @@ void AddReplayCommand(CLI::App* parent, CommandContext* context) {
       ->type_name("FILE");
   command->add_flag("--progress", replay->progress, "Show a bar on a terminal");
   command->footer(
-      "Prints one JSON line per alert, in order of first fire. Exit code 0 "
-      "also "
-      "when\nalerts fire.\n\n"
+      "Prints one JSON line per alert, in order of first fire; what was not "
+      "understood is\ncounted on standard error. Exit code 0 also when alerts "
+      "fire, 1 when a log or all\nof its records could not be read.\n\n"
       "Examples:\n"
       "  keywatch replay --rules rules/ access.jsonl.gz\n"
       "  keywatch replay --rules rules/cloudtrail --format cloudtrail --stats "

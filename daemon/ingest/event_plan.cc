@@ -44,8 +44,7 @@ class Planner {
     return plan_->tree.Add(path, NewCell());
   }
 
-  // `name` is the first of `paths` that has a value, or the record's own field
-  // of that name.
+  // `name` is the first of `paths` that has a value.
   void AddChoice(absl::string_view name,
                  const std::vector<std::string>& paths) {
     EventPlan::Choice choice;
@@ -56,15 +55,10 @@ class Planner {
       if (first && plan_->tree.FindCell(path) == PathTree::kNone) {
         plan_->tree.Add(path, choice.to);
       } else {
-        choice.from.push_back(PathCell(path));
+        const uint32_t cell = PathCell(path);
+        if (cell != choice.to) choice.from.push_back(cell);
       }
       first = false;
-    }
-    if (paths.empty() && plan_->tree.FindCell(name) == PathTree::kNone) {
-      plan_->tree.Add(name, choice.to);
-    } else {
-      const uint32_t own = PathCell(name);
-      if (own != choice.to) choice.from.push_back(own);
     }
     plan_->choices.push_back(std::move(choice));
   }
@@ -179,12 +173,18 @@ EventPlan EventPlan::Make(const FormatSpec& spec, const FieldTable& fields,
   const auto choose = [&](const std::string& name) {
     if (!done.insert(name).second) return;
     const auto it = given.find(name);
+    // What the record itself says comes first; only who calls knows better.
+    std::vector<std::string> paths = {name};
     if (name == field::kKeyId) {
-      planner.AddChoice(name, key_paths);
+      paths.insert(overrides.key_field.empty() ? paths.end() : paths.begin(),
+                   key_paths.begin(), key_paths.end());
+      planner.AddChoice(name, paths);
     } else if (it == given.end()) {
-      planner.AddChoice(name, {});
+      planner.AddChoice(name, paths);
     } else {
-      planner.AddChoice(name, it->second->paths);
+      paths.insert(paths.end(), it->second->paths.begin(),
+                   it->second->paths.end());
+      planner.AddChoice(name, paths);
       if (!it->second->pattern.empty()) {
         AddPattern(*it->second, &planner, &plan);
       }
@@ -270,6 +270,12 @@ EventPlan EventPlan::Make(const FormatSpec& spec, const FieldTable& fields,
   }
   for (const std::string& path : id_paths) {
     plan.id.push_back(planner.PathCell(path));
+  }
+  if (!overrides.key_field.empty()) {
+    plan.override_key = planner.PathCell(overrides.key_field);
+  }
+  if (!overrides.id_field.empty() && overrides.id_field != "none") {
+    plan.override_id = planner.PathCell(overrides.id_field);
   }
   plan.timestamp = planner.Wanted(field::kTimestamp);
   plan.event_id = planner.Wanted(field::kEventId);

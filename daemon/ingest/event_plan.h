@@ -68,7 +68,9 @@ struct EventPlan {
   int strings_cell = PathTree::kNone;
   std::vector<uint32_t> time;
   std::vector<uint32_t> id;
-  std::vector<uint32_t> key;
+  // Of the fields that FormatOverrides names; kNoSlot without.
+  Slot override_key = kNoSlot;
+  Slot override_id = kNoSlot;
   std::vector<Choice> choices;
   std::vector<Pattern> patterns;
   std::vector<std::pair<uint32_t, Value>> constants;

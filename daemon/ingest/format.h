@@ -31,6 +31,9 @@ struct DecodeCounts {
   int64_t invalid_utf8 = 0;  // records with bytes that became U+FFFD
   int64_t secrets = 0;       // key secrets replaced by fingerprints
   int64_t values_cut = 0;    // values longer than the bound
+  // Records that have the key field, and the id field, of FormatOverrides.
+  int64_t named_keys = 0;
+  int64_t named_ids = 0;
 };
 
 class Enricher;
@@ -101,7 +104,8 @@ class Format {
 };
 
 // The shipped format that fits a log whose first bytes are `head`: CloudTrail,
-// the combined text format of web servers, or "json", which finds time, id and
+// the combined text format of web servers, "keywatch" when the first line has
+// its names for time and key, or "json", which finds time, id and
 // key by their usual names. Never empty.
 std::string SniffFormat(absl::string_view head);
 

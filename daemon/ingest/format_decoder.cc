@@ -87,6 +87,10 @@ FormatDecoder::FormatDecoder(std::shared_ptr<const FormatSpec> spec,
       plan_(EventPlan::Make(*spec_, rules_->fields(), overrides)),
       reader_(NewReader(*spec_, plan_, limits, redactor)),
       deriver_(&plan_, enricher) {
+  normalised_.resize(plan_.cells, false);
+  for (const EventPlan::Choice& choice : plan_.choices) {
+    normalised_[choice.to] = true;
+  }
   for (const std::string& text : spec_->absent) {
     longest_absent_ = std::max(longest_absent_, text.size());
   }
@@ -173,8 +177,13 @@ void FormatDecoder::DecodeEntry(absl::string_view text, const Record& record,
   Value* const cells = cells_.data();
   Event* const event = batch->Add();
   ReadProblem problem;
-  if (!reader_->Read(text, batch, cells, &problem) ||
-      !FindTime(cells, &event->time_ms, &problem)) {
+  bool usable = reader_->Read(text, batch, cells, &problem);
+  if (usable) {
+    PutMapsAside(cells);
+    CountOverrides(cells);
+    usable = FindTime(cells, &event->time_ms, &problem);
+  }
+  if (!usable) {
     batch->RemoveLast();
     AddReject(problem, text, record, rejects);
     return;
@@ -189,6 +198,9 @@ void FormatDecoder::DecodeEntry(absl::string_view text, const Record& record,
   if (plan_.event_id != kNoSlot && !HasValue(cells[plan_.event_id])) {
     cells[plan_.event_id] = Value::String(event->id);
   }
+  for (const auto& [cell, value] : maps_) {
+    if (!normalised_[cell]) cells[cell] = value;
+  }
   // Only the slots of the rules stay; the other cells have done their work.
   Value* const slots = batch->NewValues(plan_.slots);
   std::copy_n(cells, plan_.slots, slots);
@@ -199,6 +211,25 @@ void FormatDecoder::DecodeEntry(absl::string_view text, const Record& record,
   event->begin = record.begin;
   event->end = record.end;
   if (keep_raw) event->raw = text;
+}
+
+void FormatDecoder::PutMapsAside(Value* cells) {
+  maps_.clear();
+  for (const RecordReader::MapCell& map : reader_->map_cells()) {
+    Value& value = cells[map.cell];
+    // Of a key that stands twice the last value counts, which may be no map.
+    if (!value.is_string() || value.string_value().data() != map.text) continue;
+    maps_.emplace_back(map.cell, value);
+    value = Value();
+  }
+}
+
+void FormatDecoder::CountOverrides(const Value* cells) {
+  const auto has = [&](Slot cell) {
+    return cell != kNoSlot && HasValue(cells[cell]);
+  };
+  counts_.named_keys += has(plan_.override_key);
+  counts_.named_ids += has(plan_.override_id);
 }
 
 bool FormatDecoder::HasValue(const Value& value) const {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -36,6 +37,10 @@ class FormatDecoder : public RecordDecoder {
   // `text` is one entry of the record.
   void DecodeEntry(absl::string_view text, const Record& record, bool keep_raw,
                    EventBatch* batch, std::vector<Reject>* rejects);
+  // Takes the texts of maps away: a rule may look at one under its own path,
+  // but no normalised field is made of it.
+  void PutMapsAside(Value* cells);
+  void CountOverrides(const Value* cells);
   bool FindTime(const Value* cells, EventTime* time, ReadProblem* problem);
   void FindId(absl::string_view text, EventBatch* batch, const Value* cells,
               Event* event);
@@ -54,11 +59,13 @@ class FormatDecoder : public RecordDecoder {
   const EventPlan plan_;
   const std::unique_ptr<RecordReader> reader_;
   Deriver deriver_;
-  DecodeCounts counts_;                     // without the reader's
-  mutable DecodeCounts total_;              // what counts() gives
-  std::vector<Value> cells_;                // scratch
-  std::vector<absl::string_view> entries_;  // scratch
-  std::string text_;                        // scratch
+  DecodeCounts counts_;                           // without the reader's
+  mutable DecodeCounts total_;                    // what counts() gives
+  std::vector<bool> normalised_;                  // by cell
+  std::vector<Value> cells_;                      // scratch
+  std::vector<std::pair<uint32_t, Value>> maps_;  // scratch
+  std::vector<absl::string_view> entries_;        // scratch
+  std::string text_;                              // scratch
 };
 
 }  // namespace keywatch

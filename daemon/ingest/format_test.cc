@@ -753,11 +753,39 @@ TEST(ShippedFormatTest, JsonFindsTimeIdAndKeyByTheirUsualNames) {
   bench.One(R"({"time":"soon","ts":1790000000})");
 }
 
+// A log of ECS lines was taken for JSON of any kind, and its map `url` for the
+// path of the request.
+TEST(ShippedFormatTest, JsonTakesTheRecordsOwnFieldFirst) {
+  Bench bench("json", {"api.key.id", "url.path", "url.query", "api.operation",
+                       "http.request.method", "url", "user_agent.original",
+                       "source.ip"});
+  bench.One(
+      R"({"time":"2026-01-05T00:00:00Z","key":"other","method":"POST",)"
+      R"("api":{"key":{"id":"mk_1"}},"http":{"request":{"method":"GET"}},)"
+      R"("url":{"path":"/v1/payouts","query":"limit=10"},)"
+      R"("user_agent":{"name":"curl"},"ip":{"v4":"10.0.0.1"}})");
+  EXPECT_EQ(bench.Get("api.key.id"), "mk_1");
+  EXPECT_EQ(bench.Get("url.path"), "/v1/payouts");
+  EXPECT_EQ(bench.Get("url.query"), "limit=10");
+  EXPECT_EQ(bench.Get("api.operation"), "GET /v1/payouts");
+  // No field is made of a map, but a rule may look at one by its path.
+  EXPECT_EQ(bench.Get("user_agent.original"), "<absent>");
+  EXPECT_EQ(bench.Get("source.ip"), "<absent>");
+  EXPECT_EQ(bench.Get("url"), R"({"path":"/v1/payouts","query":"limit=10"})");
+}
+
 TEST(SniffTest, TellsTheFormatByTheBeginning) {
   EXPECT_EQ(SniffFormat(kTrail), "cloudtrail");
   EXPECT_EQ(SniffFormat(absl::StrCat("\n {\"Records\":[\n", kTrail)),
             "cloudtrail");
   EXPECT_EQ(SniffFormat("{\"time\":1}"), "json");
+  EXPECT_EQ(SniffFormat(R"({"@timestamp":"x","api":{"key":{"id":"mk_A"}}})"),
+            "keywatch");
+  EXPECT_EQ(SniffFormat("\n{\"api.key.id\":\"mk_A\",\"@timestamp\":1}\n{"),
+            "keywatch");
+  EXPECT_EQ(SniffFormat(R"({"@timestamp":1,"api":"x","key":"mk_A"})"), "json");
+  EXPECT_EQ(SniffFormat("{\"@timestamp\":1,\n\"api.key.id\":\"mk_A\"}"),
+            "json");
   EXPECT_EQ(SniffFormat(""), "json");
   EXPECT_EQ(SniffFormat("garbage"), "json");
   EXPECT_EQ(SniffFormat("1.2.3.4 - - [17/May/2015:10:05:03 +0000] \"GET / "

@@ -36,6 +36,7 @@ bool JsonReader::Read(absl::string_view text, EventBatch* batch, Value* cells,
   for (int node : touched_) lists_[node].clear();
   touched_.clear();
   strings_.clear();
+  map_cells_.clear();
 
   if (scanner_.Peek() != '{') {
     const bool json = scanner_.Skip(limits_.max_depth) &&
@@ -162,6 +163,7 @@ bool JsonReader::AnyValue(int node, uint32_t depth) {
           MakeString(absl::string_view(
                          first, static_cast<size_t>(scanner_.place() - first)),
                      false));
+      map_cells_.push_back({static_cast<uint32_t>(cell), first});
       return true;
     }
     case '[':

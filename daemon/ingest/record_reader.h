@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "daemon/core/event.h"
@@ -30,11 +31,20 @@ class RecordReader {
   virtual bool Read(absl::string_view text, EventBatch* batch, Value* cells,
                     ReadProblem* problem) = 0;
 
+  // A cell that got the text of a map, and where that begins.
+  struct MapCell {
+    uint32_t cell;
+    const char* text;
+  };
+  // Of the last record.
+  const std::vector<MapCell>& map_cells() const { return map_cells_; }
+
   // Values cut, and secrets that only showed when escapes were undone.
   const DecodeCounts& counts() const { return counts_; }
 
  protected:
   DecodeCounts counts_;
+  std::vector<MapCell> map_cells_;
 };
 
 }  // namespace keywatch

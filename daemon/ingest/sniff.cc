@@ -4,6 +4,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/strip.h"
 #include "daemon/ingest/format.h"
+#include "simdjson.h"
 
 namespace keywatch {
 namespace {
@@ -18,6 +19,27 @@ bool LooksCombined(absl::string_view line) {
          absl::StartsWith(time.substr(26), "] \"");
 }
 
+// A line of Keywatch's own names: `@timestamp`, and `api.key.id` by keys with
+// dots or by maps.
+bool LooksOwn(absl::string_view line) {
+  using simdjson::dom::element;
+  simdjson::dom::parser parser;
+  element record;
+  if (parser.parse(line.data(), line.size()).get(record) != simdjson::SUCCESS) {
+    return false;
+  }
+  if (record["@timestamp"].error() != simdjson::SUCCESS) return false;
+  for (const char* path :
+       {"/api.key.id", "/api/key/id", "/api.key/id", "/api/key.id"}) {
+    element key;
+    if (record.at_pointer(path).get(key) == simdjson::SUCCESS &&
+        key.is_string()) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string SniffFormat(absl::string_view head) {
@@ -27,7 +49,8 @@ std::string SniffFormat(absl::string_view head) {
     const bool cloudtrail = absl::StrContains(head, "\"eventVersion\"") &&
                             absl::StrContains(head, "\"eventSource\"") &&
                             absl::StrContains(head, "\"eventName\"");
-    return cloudtrail ? "cloudtrail" : "json";
+    if (cloudtrail) return "cloudtrail";
+    return LooksOwn(head.substr(0, head.find('\n'))) ? "keywatch" : "json";
   }
   return LooksCombined(head.substr(0, head.find('\n'))) ? "combined" : "json";
 }
