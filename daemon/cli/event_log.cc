@@ -19,12 +19,13 @@ absl::StatusOr<std::unique_ptr<ReplaySource>> Open(const std::string& path) {
 
 // Fingerprints need not agree with those of a daemon: nothing is stored.
 EventLog::EventLog(std::shared_ptr<const RuleSet> rules,
-                   std::shared_ptr<const Format> format)
+                   std::shared_ptr<const Format> format,
+                   const Enricher* enricher)
     : rules_(std::move(rules)),
       format_(std::move(format)),
       redactor_(Secret("explain")),
-      decoder_(
-          format_->Bind(rules_, &redactor_, DecodeLimits(), FormatOverrides())),
+      decoder_(format_->Bind(rules_, &redactor_, DecodeLimits(),
+                             FormatOverrides(), enricher)),
       matcher_(NewMatcher(rules_)) {}
 
 absl::Status EventLog::Read(const std::string& path, bool only_matched) {

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "daemon/core/event.h"
+#include "daemon/ingest/enricher.h"
 #include "daemon/ingest/format.h"
 #include "daemon/ingest/redactor.h"
 #include "daemon/rules/rule_set.h"
@@ -18,8 +19,9 @@ namespace keywatch {
 // that look at single events. Thread-compatible.
 class EventLog {
  public:
+  // `enricher` may be null, and must outlive the log.
   EventLog(std::shared_ptr<const RuleSet> rules,
-           std::shared_ptr<const Format> format);
+           std::shared_ptr<const Format> format, const Enricher* enricher);
 
   // Adds the file's events (compressed files, too), or just those that some
   // rule matches. NOT_FOUND, PERMISSION_DENIED, DATA_LOSS as ReplaySource.

@@ -250,8 +250,18 @@ TEST_F(LocalCommandsTest, ScenariosRunBesideTheTestsOfTheRules) {
   EXPECT_EQ(out_,
             "pass  a.tests.yml: ten denied requests and a restart\n"
             "1 passed, 0 failed\n");
-  EXPECT_EQ(Run({"rules", "test", path, "--rule", "other"}), kExitOk);
-  EXPECT_EQ(out_, "0 passed, 0 failed\n");
+}
+
+// Nothing was tested, and the exit code said that all was well.
+TEST_F(LocalCommandsTest, RuleTestsThatAreNoneFail) {
+  const std::string path =
+      Write("untested.yml", "title: t\ndetection: {s: {a: b}, condition: s}\n");
+  EXPECT_EQ(Run({"rules", "test", path}), kExitFailure);
+  EXPECT_THAT(out_, IsEmpty());
+  EXPECT_THAT(err_, HasSubstr(absl::StrCat("error: no test in ", path)));
+  EXPECT_EQ(Run({"rules", "test", Rules("1"), "--rule", "other"}),
+            kExitFailure);
+  EXPECT_THAT(err_, HasSubstr("no test of a rule \"other\""));
 }
 
 TEST_F(LocalCommandsTest, FailedScenarioSaysWhatItExpectedAndGot) {
@@ -353,6 +363,67 @@ filter: {rules: [filtered], selection: {api.key.id: k}, condition: not selection
                  "--format", "no_such"}),
             kExitRefused);
   EXPECT_THAT(err_, HasSubstr("no format \"no_such\""));
+}
+
+constexpr char kOperationRules[] = R"(name: payouts
+title: Payouts
+logsource: {product: stripe}
+detection: {s: {api.operation: GET /v1/payouts}, condition: s}
+---
+name: many_payouts
+title: Many Payouts
+correlation: {type: event_count, rules: [payouts], group-by: [api.key.id], timespan: 5m, condition: {gte: 2}}
+---
+name: outside
+title: Outside
+logsource: {product: stripe}
+detection: {s: {api.key.network_declared: false}, condition: s}
+)";
+
+// A line of a log did not match what the daemon matches.
+TEST_F(LocalCommandsTest, ExplainDerivesFieldsOfARecord) {
+  const std::string rules = Write("operations.yml", kOperationRules);
+  const std::string record = Write(
+      "record.json",
+      R"({"@timestamp":"2026-08-03T14:00:00Z","api":{"key":{"id":"mk_A"}},"source":{"ip":"192.0.2.7"},)"
+      R"("url":{"path":"/v1/payouts"},"http":{"request":{"method":"GET"},"response":{"status_code":200}}})"
+      "\n");
+  EXPECT_EQ(Run({"rules", "explain", "--rules", rules, "--event", record,
+                 "--rule", "payouts"}),
+            kExitOk);
+  EXPECT_THAT(out_, HasSubstr("does not match  payouts"));
+  EXPECT_THAT(err_, HasSubstr("nothing is derived of it; as a record of a log: "
+                              "--format keywatch"));
+  const std::string config = Write(
+      "keywatchd.yaml",
+      "sources: [{name: api, type: file, paths: a.log, format: keywatch}]\n"
+      "keys: [{id: mk_A, networks: [10.0.0.0/8]}]\n");
+  EXPECT_EQ(Run({"rules", "explain", "--rules", rules, "--event", record,
+                 "--format", "keywatch", "--config", config}),
+            kExitOk)
+      << err_;
+  EXPECT_THAT(
+      out_, AllOf(HasSubstr("matches  payouts"), HasSubstr("matches  outside"),
+                  HasSubstr("counts for many_payouts")));
+}
+
+TEST_F(LocalCommandsTest, ExplainSaysSomethingOfEveryRuleThatIsAskedFor) {
+  const std::string rules = Write("operations.yml", kOperationRules);
+  const std::string event =
+      Write("event.json", "{\"api.operation\": \"GET /v1/charges\"}\n");
+  EXPECT_EQ(Run({"rules", "explain", "--rules", rules, "--event", event,
+                 "--rule", "many_payouts"}),
+            kExitOk);
+  EXPECT_THAT(out_, AllOf(HasSubstr("does not match  payouts"),
+                          HasSubstr("the event is nothing that it takes: "
+                                    "payouts"),
+                          Not(HasSubstr("outside"))));
+  EXPECT_EQ(Run({"rules", "explain", "--rules", rules, "--event", event,
+                 "--rule", "payout_s"}),
+            kExitRefused);
+  EXPECT_THAT(out_, IsEmpty());
+  EXPECT_THAT(err_, HasSubstr("--rule: no rule has the id \"payout_s\" or this "
+                              "in its name; did you mean \"payouts\"?"));
 }
 
 TEST_F(LocalCommandsTest, CheckTakesListsFromTheConfiguration) {

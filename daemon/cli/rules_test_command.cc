@@ -138,6 +138,20 @@ class TestRun {
     return loaded;
   }
 
+  bool any() const { return !reports_.empty(); }
+
+  int FailWithoutTests() const {
+    const std::string paths = absl::StrJoin(options_.paths, ", ");
+    return context_.Fail(
+        kExitFailure,
+        options_.filter.empty()
+            ? absl::StrCat("no test in ", paths,
+                           ": write `tests:` into a rule, or a *.tests.yml "
+                           "beside it (rules/README.md)")
+            : absl::StrCat("no test of a rule \"", options_.filter, "\" in ",
+                           paths, ": --rule takes an id or a part of names"));
+  }
+
   int Finish() {
     if (!options_.junit.empty()) {
       std::ofstream file(options_.junit);
@@ -216,6 +230,7 @@ int RunTests(const CommandContext& context, const Options& options) {
     return context.Fail(kExitRefused, "the rules do not load");
   }
   const bool scenarios = run.RunScenarios();
+  if (!run.any() && scenarios) return run.FailWithoutTests();
   const int code = run.Finish();
   if (!scenarios) return context.Fail(kExitRefused, "a scenario is refused");
   return code;
@@ -243,8 +258,8 @@ void AddRulesTestCommand(CLI::App* parent, CommandContext* context) {
   command->add_flag("-v,--verbose", options->verbose,
                     "Name the tests that pass, too");
   command->footer(
-      "Exit code 0 when all pass, 1 when one fails, 3 when rules or scenarios "
-      "do not\nload.\n\n"
+      "Exit code 0 when all pass, 1 when one fails or there is none, 3 when "
+      "rules or\nscenarios do not load.\n\n"
       "Examples:\n"
       "  keywatch rules test rules/\n"
       "  keywatch rules test rules/stripe --rule key_probing -v\n"
