@@ -148,7 +148,7 @@ grpc::Status Watcher::Stream(DaemonClient* client,
     after_ = message.sequence();
     if (!message.has_alert() || !IsNews(message.alert())) continue;
     Print(message);
-    if (Enough()) {
+    if (Enough() || !context_.out()) {
       call.TryCancel();
       break;
     }
@@ -172,7 +172,7 @@ int Watcher::Run() {
   while (true) {
     const int64_t before = after_;
     const grpc::Status status = Stream(&client, filter);
-    if (Enough() || Interrupted()) return kExitOk;
+    if (Enough() || Interrupted() || !context_.out()) return kExitOk;
     connected = connected || after_ != before;
     // Once it has worked, a daemon that restarts is waited for; a daemon that
     // was never there is a mistake of the command line.

@@ -197,8 +197,10 @@ int RunCli(const std::vector<std::string>& arguments,
     try {
       root.parse(reversed);
     } catch (const CLI::ParseError& error) {
-      const int code = root.exit(error, *environment.out, *environment.err);
-      return code == 0 ? kExitOk : kExitUsage;
+      if (root.exit(error, *environment.out, *environment.err) != 0) {
+        return kExitUsage;
+      }
+      context.run = [] { return kExitOk; };  // help, or the version
     }
     const int code = context.run ? context.run() : kExitUsage;
     // A disk that is full shows only now.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_join.h"
 #include "daemon/cli/cli_fixture.h"
 #include "daemon/cli/fake_daemon.h"
 #include "daemon/cli/time_text.h"
@@ -207,6 +208,37 @@ TEST_F(DaemonCommandsTest, StatusOfASickDaemonFails) {
   EXPECT_THAT(out_, HasSubstr("the disk is full; reading has stopped"));
   EXPECT_EQ(Run({"status", "--output", "json"}), kExitFailure);
   EXPECT_THAT(out_, HasSubstr("\"healthy\": false"));
+}
+
+// One line for each of two thousand files that are not there yet.
+TEST_F(DaemonCommandsTest, StatusSummarisesManyProblems) {
+  for (int i = 0; i < 2000; ++i) {
+    daemon_.status.get.add_problems(absl::StrCat("file ", i, " waits"));
+  }
+  EXPECT_EQ(Run({"status"}), kExitOk);
+  EXPECT_THAT(out_, HasSubstr("file 4 waits\n            and 1995 more: "
+                              "keywatch status --output json\n"));
+  EXPECT_THAT(out_, Not(HasSubstr("file 5 waits")));
+}
+
+TEST_F(DaemonCommandsTest, StatusTableFitsANarrowTerminal) {
+  terminal_ = true;
+  width_ = 60;
+  variables_["NO_COLOR"] = "1";
+  EXPECT_EQ(Run({"status"}), kExitOk);
+  EXPECT_THAT(
+      out_, HasSubstr("SOURCE  STATE    RECORDS  EVENTS  LATE  REJECTED  GAPS  "
+                      "LAG\n"));
+  EXPECT_THAT(out_, Not(HasSubstr("DUPLICATE")));
+}
+
+// Key ids are what a log says.
+TEST_F(DaemonCommandsTest, LongKeysDoNotFloodAPipe) {
+  daemon_.alerts.get.mutable_alert()->set_key_id(std::string(8192, 'k'));
+  *daemon_.alerts.list.add_alerts() = daemon_.alerts.get.alert();
+  EXPECT_EQ(Run({"alerts", "list"}), kExitOk);
+  EXPECT_THAT(out_, HasSubstr("kkk…  "));
+  EXPECT_LT(out_.size(), 2000u);
 }
 
 TEST_F(DaemonCommandsTest, AlertListFitsTheTerminal) {
@@ -527,6 +559,18 @@ TEST_F(DaemonCommandsTest, OutputThatCannotBeWrittenIsAFailure) {
   full_ = true;
   EXPECT_EQ(Run({"alerts", "list"}), kExitFailure);
   EXPECT_THAT(err_, HasSubstr("the output cannot be written"));
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"--help"},
+                                             {"--version"},
+                                             {"alerts", "list", "--help"},
+                                             {"status"},
+                                             {"keys", "list"},
+                                             {"roll", "list"},
+                                             {"rules", "list"},
+                                             {"sources", "gaps"},
+                                             {"completion", "bash"}}) {
+    EXPECT_EQ(Run(arguments), kExitFailure) << absl::StrJoin(arguments, " ");
+  }
 }
 
 // Everybody had to read the steps to see it.

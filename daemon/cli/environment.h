@@ -20,7 +20,8 @@ struct CliEnvironment {
   std::string version;
   // An environment variable's value; nullopt when it is not set.
   std::function<absl::optional<std::string>(absl::string_view)> variable;
-  // `out` is a terminal, so many columns wide. Otherwise nothing is cut off.
+  // `out` is a terminal, so many columns wide. Otherwise tables are as wide as
+  // they need.
   bool terminal = false;
   int width = 80;
   // From the first call on, Ctrl-C does not end the program: it makes this

@@ -231,7 +231,7 @@ TEST_F(HistoryCommandsTest, RequestsShowsWhatAKeyDid) {
       absl::StrSplit(out_, '\n', absl::SkipEmpty());
   ASSERT_THAT(lines, SizeIs(4)) << out_;
   EXPECT_THAT(lines[0], StartsWith("TIME"));
-  EXPECT_THAT(lines[1], StartsWith("2026-07-30 14:01:00Z"));
+  EXPECT_THAT(lines[1], StartsWith("2026-07-30T14:01:00.000Z"));
   EXPECT_THAT(lines[1], HasSubstr("GET /v1/charges"));
   EXPECT_THAT(lines[1], HasSubstr("403"));
   EXPECT_THAT(lines[1], HasSubstr("192.0.2.7"));

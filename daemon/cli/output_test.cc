@@ -41,7 +41,8 @@ TEST(TableTest, AnEndlessCellDoesNotWidenTheOtherRows) {
   table.Add({std::string("short"), std::string("2")});
   std::ostringstream out;
   table.Print(out, Style(false), 0);
-  EXPECT_THAT(out.str(), ::testing::HasSubstr(std::string(5000, 'k') + "  1"));
+  EXPECT_THAT(out.str(),
+              ::testing::HasSubstr(std::string(255, 'k') + "…  1\n"));
   EXPECT_THAT(out.str(), ::testing::HasSubstr("\nshort  2\n"));
 }
 
@@ -68,6 +69,27 @@ TEST(TableTest, FlexibleColumnsGiveWayToTheTerminal) {
   EXPECT_THAT(Print(table, 5), HasSubstr("aaaaaaa…  bbbbbbb…"));
 }
 
+TEST(TableTest, DispensableColumnsGoBeforeAnythingIsCut) {
+  Table table({{"NAME", Table::Align::kLeft, true},
+               {"FIRST", Table::Align::kRight, false, 1},
+               {"SECOND", Table::Align::kRight, false, 2},
+               {"LAST", Table::Align::kRight}});
+  table.Add({std::string("a name of twenty chr"), std::string("1"),
+             std::string("2"), std::string("3")});
+  EXPECT_EQ(Print(table, 41),
+            "NAME                  FIRST  SECOND  LAST\n"
+            "a name of twenty chr      1       2     3\n");
+  EXPECT_EQ(Print(table, 40),
+            "NAME                  FIRST  LAST\n"
+            "a name of twenty chr      1     3\n");
+  EXPECT_EQ(Print(table, 21),
+            "NAME             LAST\n"
+            "a name of twen…     3\n");
+  EXPECT_EQ(Print(table, 0),
+            "NAME                  FIRST  SECOND  LAST\n"
+            "a name of twenty chr      1       2     3\n");
+}
+
 TEST(TimeTextTest, RelativeTimesHaveTwoUnits) {
   const auto ago = [](absl::Duration age) {
     return RelativeTime(kNow - age, kNow);
@@ -80,7 +102,7 @@ TEST(TimeTextTest, RelativeTimesHaveTwoUnits) {
   EXPECT_EQ(ago(absl::Hours(48) + absl::Minutes(5)), "2d ago");
   EXPECT_EQ(ago(-absl::Hours(2)), "in 2h");
   EXPECT_EQ(BothTimes(kNow, kNow + absl::Hours(1)),
-            "2026-08-03 14:00:00Z (1h ago)");
+            "2026-08-03T14:00:00.000Z (1h ago)");
 }
 
 TEST(TimeTextTest, TypedTimesAreDurationsOrDates) {

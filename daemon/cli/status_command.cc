@@ -23,6 +23,25 @@ std::string Seconds(const google::protobuf::Duration& duration) {
                        absl::Nanoseconds(duration.nanos()));
 }
 
+// So many files can wait that they would hide everything else.
+void PrintProblems(const CommandContext& context,
+                   const v1::GetStatusResponse& status) {
+  constexpr int kShown = 5;
+  const std::string margin(12, ' ');
+  const int all = status.problems_size();
+  for (int i = 0; i < all && (i < kShown || all == kShown + 1); ++i) {
+    context.out() << margin << context.style().Red(Sanitize(status.problems(i)))
+                  << "\n";
+  }
+  if (all > kShown + 1) {
+    context.out() << margin
+                  << context.style().Red(
+                         absl::StrCat("and ", all - kShown,
+                                      " more: keywatch status --output json"))
+                  << "\n";
+  }
+}
+
 void PrintAlertCounts(const CommandContext& context,
                       const v1::GetStatusResponse& status) {
   int64_t resolved = 0;
@@ -48,13 +67,13 @@ void PrintAlertCounts(const CommandContext& context,
 
 void PrintSources(const CommandContext& context,
                   const v1::GetStatusResponse& status) {
-  Table table({{"SOURCE"},
+  Table table({{"SOURCE", Table::Align::kLeft, true},
                {"STATE"},
-               {"FORMAT"},
-               {"RECORDS", Table::Align::kRight},
+               {"FORMAT", Table::Align::kLeft, false, 4},
+               {"RECORDS", Table::Align::kRight, false, 2},
                {"EVENTS", Table::Align::kRight},
-               {"LATE", Table::Align::kRight},
-               {"DUPLICATE", Table::Align::kRight},
+               {"LATE", Table::Align::kRight, false, 1},
+               {"DUPLICATE", Table::Align::kRight, false, 3},
                {"REJECTED", Table::Align::kRight},
                {"GAPS", Table::Align::kRight},
                {"LAG", Table::Align::kRight}});
@@ -131,9 +150,7 @@ int RunStatus(const CommandContext& context) {
   out << "health      "
       << (status.healthy() ? style.Green("healthy") : style.Red("not healthy"))
       << "\n";
-  for (const std::string& problem : status.problems()) {
-    out << "            " << style.Red(Sanitize(problem)) << "\n";
-  }
+  PrintProblems(context, status);
   PrintAlertCounts(context, status);
   const v1::EngineStatus& engine = status.engine();
   out << "rules       " << engine.rules() << " in force ("

@@ -22,6 +22,8 @@ class Table {
     Align align = Align::kLeft;
     // Cut off when the table is wider than the terminal.
     bool flexible = false;
+    // Left out before anything is cut off, the greatest first; 0 never.
+    int dispensable = 0;
   };
   struct Cell {
     Cell(std::string text_in) : text(std::move(text_in)) {}  // NOLINT: implicit
@@ -37,12 +39,17 @@ class Table {
   void Add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
   bool empty() const { return rows_.empty(); }
 
-  // `width` 0 cuts nothing off. Lines begin with `indent` blanks.
+  // `width` 0 cuts off only what is longer than anybody reads. Lines begin with
+  // `indent` blanks.
   void Print(std::ostream& out, const Style& style, size_t width,
              size_t indent = 0) const;
 
  private:
-  std::vector<size_t> Widths(size_t available) const;
+  struct Layout {
+    std::vector<size_t> columns;  // that are shown
+    std::vector<size_t> widths;   // of all columns
+  };
+  Layout MakeLayout(size_t available) const;
 
   std::vector<Column> columns_;
   std::vector<std::vector<Cell>> rows_;

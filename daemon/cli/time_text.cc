@@ -48,9 +48,7 @@ std::string RelativeTime(absl::Time time, absl::Time now) {
   return absl::StrCat(ShortDuration(age), " ago");
 }
 
-std::string UtcTime(absl::Time time) {
-  return absl::FormatTime("%Y-%m-%d %H:%M:%SZ", time, absl::UTCTimeZone());
-}
+std::string UtcTime(absl::Time time) { return FormatTime(ToEventTime(time)); }
 
 std::string BothTimes(absl::Time time, absl::Time now) {
   return absl::StrCat(UtcTime(time), " (", RelativeTime(time, now), ")");

@@ -18,10 +18,10 @@ void SetProto(absl::Time time, google::protobuf::Timestamp* out);
 // "just now", "3m ago", "2h 5m ago", "9d ago"; "in 3m" for the future.
 std::string RelativeTime(absl::Time time, absl::Time now);
 
-// "2026-08-03 14:00:07Z"
+// "2026-08-03T14:00:07.000Z": everywhere, so that one can be looked for.
 std::string UtcTime(absl::Time time);
 
-// "2026-08-03 14:00:07Z (3m ago)"
+// "2026-08-03T14:00:07.000Z (3m ago)"
 std::string BothTimes(absl::Time time, absl::Time now);
 
 // "14s", "3m 5s", "2h 5m", "9d 4h": the two greatest units.
