@@ -8,6 +8,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/core/event.h"
 #include "daemon/rules/trigger.h"
 
 namespace keywatch {
@@ -61,6 +62,37 @@ class MatchPlanBuilder {
     for (const Expression& child : expression.children) CountUses(child);
   }
 
+  // How an index of its field finds a predicate.
+  enum class Indexed {
+    kNot,
+    kByText,
+    kByRange,
+    kByThreshold,
+    kByRegex,
+    kByBeing
+  };
+
+  Indexed IndexedAs(uint32_t index) const {
+    if (!literals_[index].necessary.empty()) return Indexed::kByText;
+    const Predicate& predicate = *rules_.predicates()[index];
+    switch (predicate.kind) {
+      case Predicate::Kind::kCidr:
+        return Indexed::kByRange;
+      case Predicate::Kind::kCompare:
+        return ThresholdIndex::Takes(predicate.compare) ? Indexed::kByThreshold
+                                                        : Indexed::kNot;
+      case Predicate::Kind::kRegex:
+        return Indexed::kByRegex;
+      case Predicate::Kind::kExists:
+      case Predicate::Kind::kNull:
+        // Every event has its time, whatever the record called it.
+        return predicate.field == field::kTimestamp ? Indexed::kNot
+                                                    : Indexed::kByBeing;
+      default:
+        return Indexed::kNot;
+    }
+  }
+
   void AddPredicate(uint32_t index) {
     const Predicate& predicate = *rules_.predicates()[index];
     literals_[index] = LiteralsOf(predicate);
@@ -68,6 +100,10 @@ class MatchPlanBuilder {
     frequency_[index] = std::min(
         1.0, GuessFrequency(predicate, literals_[index]) *
                  (1 + 0.25 * std::log2(static_cast<double>(uses_[index]))));
+    if (predicate.kind == Predicate::Kind::kCidr) {
+      drafts_[IndexLiteral(index)].predicates.push_back(index);
+      return;
+    }
     if (!literals_[index].exact) return;
     const uint32_t field = FieldOf(predicate.slot);
     plan_->field_of_predicate_[index] = field;
@@ -99,6 +135,42 @@ class MatchPlanBuilder {
           .Add(value.mode, value.text, it->second);
     }
     return it->second;
+  }
+
+  // The literal of a predicate that is indexed by anything but text, put into
+  // its field's index when it is new. It then stands for the predicate, but for
+  // those that are as quickly evaluated.
+  uint32_t IndexLiteral(uint32_t index) {
+    const auto [it, inserted] = index_literals_.try_emplace(
+        index, static_cast<uint32_t>(drafts_.size()));
+    if (!inserted) return it->second;
+    const uint32_t id = it->second;
+    drafts_.emplace_back();
+    const Predicate& predicate = *rules_.predicates()[index];
+    const uint32_t at = FieldOf(predicate.slot);
+    MatchPlan::Field& field = plan_->fields_[at];
+    switch (IndexedAs(index)) {
+      case Indexed::kByRange:
+        field.ranges.Add(predicate.range, id);
+        plan_->field_of_predicate_[index] = at;
+        break;
+      case Indexed::kByRegex:
+        field.regexes.Add(predicate.regex, id);
+        plan_->field_of_predicate_[index] = at;
+        drafts_[id].predicates.push_back(index);
+        break;
+      case Indexed::kByThreshold:
+        field.thresholds.Add(predicate.compare, id);
+        break;
+      case Indexed::kByBeing:
+        (predicate.kind == Predicate::Kind::kNull ? field.null
+                                                  : field.present) = id;
+        break;
+      case Indexed::kNot:
+      case Indexed::kByText:
+        break;
+    }
+    return id;
   }
 
   // Emits the decision list backwards, so that the targets of a step are known
@@ -163,23 +235,32 @@ class MatchPlanBuilder {
   void ChooseAllTriggers() {
     constexpr double kLook = 60;
     constexpr double kScan = 120;
+    constexpr double kEvaluate = 36;
     constexpr int kRounds = 4;
     std::map<Slot, double> users;  // of the field's index, by trigger
     for (int round = 0; round < kRounds; ++round) {
       std::map<Slot, double> next;
+      TriggerCosts costs;
+      costs.predicate = [&](uint32_t index) {
+        const Slot slot = rules_.predicates()[index]->slot;
+        return frequency_[index] * kLook +
+               (IndexedAs(index) == Indexed::kNot
+                    ? kEvaluate
+                    : kScan / (1 + (round == 0 ? 3 : users[slot])));
+      };
+      costs.absence = [&](const Absence& absence) {
+        double frequency = 0;
+        for (const uint32_t index : absence) frequency += frequency_[index];
+        return std::max(0.05, 1 - frequency) * kLook + kEvaluate;
+      };
       for (const uint32_t rule : routed_) {
         TriggerSet& set = triggers_[rule];
-        set = ChooseTriggers(Root(rule), [&](uint32_t index) {
-          const Slot slot = rules_.predicates()[index]->slot;
-          const double share = literals_[index].necessary.empty()
-                                   ? 0.3
-                                   : 1 / (1 + (round == 0 ? 3 : users[slot]));
-          return frequency_[index] * kLook + share * kScan;
-        });
+        set = ChooseTriggers(Root(rule), costs);
         for (const uint32_t index : set.predicates) {
-          if (!literals_[index].necessary.empty()) {
+          if (IndexedAs(index) != Indexed::kNot) {
             next[rules_.predicates()[index]->slot] +=
-                1.0 / static_cast<double>(set.predicates.size());
+                1.0 / static_cast<double>(set.predicates.size() +
+                                          set.absences.size());
           }
         }
       }
@@ -193,14 +274,23 @@ class MatchPlanBuilder {
       plan_->always_.push_back(rule);
       return;
     }
+    for (const Absence& absence : set.absences) {
+      AddTrigger({rule, set.sufficient}, &directs_[{true, absence}]);
+    }
     for (const uint32_t index : set.predicates) {
       const PredicateLiterals& literals = literals_[index];
-      if (literals.necessary.empty()) {
-        directs_[index].push_back({rule, set.sufficient});
+      const Indexed indexed = IndexedAs(index);
+      if (indexed == Indexed::kNot) {
+        AddTrigger({rule, set.sufficient}, &directs_[{false, {index}}]);
         continue;
       }
       const uint32_t field = FieldOf(rules_.predicates()[index]->slot);
       plan_->fields_[field].has_triggers = true;
+      if (indexed != Indexed::kByText) {
+        AddTrigger({rule, set.sufficient},
+                   &drafts_[IndexLiteral(index)].triggers);
+        continue;
+      }
       for (const ValueLiteral& value : literals.necessary) {
         AddTrigger({rule, set.sufficient && literals.exact},
                    &drafts_[LiteralIn(field, value)].triggers);
@@ -219,8 +309,8 @@ class MatchPlanBuilder {
   }
 
   void Finish() {
-    for (auto& [index, triggers] : directs_) {
-      plan_->directs_.push_back({index, std::move(triggers)});
+    for (auto& [key, triggers] : directs_) {
+      plan_->directs_.push_back({key.first, key.second, std::move(triggers)});
     }
     for (const auto& [key, id] : literal_ids_) {
       const auto& [field, mode, cased, text] = key;
@@ -237,7 +327,14 @@ class MatchPlanBuilder {
       field.folded.Build();
       field.cased.Build();
       field.numbers.Build();
-      field.numbers_need_text = field.folded.scans() || field.cased.scans();
+      field.thresholds.Build();
+      field.regexes.Build();
+      field.indexes_strings = !field.folded.empty() || !field.cased.empty() ||
+                              !field.ranges.empty() ||
+                              !field.thresholds.empty() ||
+                              !field.regexes.empty();
+      field.numbers_need_text =
+          field.folded.scans() || field.cased.scans() || !field.regexes.empty();
     }
     FlattenLiterals();
     // Fields with triggers first; predicates follow their field.
@@ -290,9 +387,13 @@ class MatchPlanBuilder {
   std::map<Slot, uint32_t> fields_by_slot_;
   std::map<std::tuple<uint32_t, Mode, bool, std::string>, uint32_t>
       literal_ids_;
-  std::vector<Draft> drafts_;                // by literal
-  std::map<uint32_t, TriggerSet> triggers_;  // by rule
-  std::map<uint32_t, std::vector<MatchPlan::Trigger>> directs_;
+  std::vector<Draft> drafts_;                    // by literal
+  std::map<uint32_t, TriggerSet> triggers_;      // by rule
+  std::map<uint32_t, uint32_t> index_literals_;  // by predicate
+  // By whether it is an absence, and the predicates.
+  std::map<std::pair<bool, std::vector<uint32_t>>,
+           std::vector<MatchPlan::Trigger>>
+      directs_;
 };
 
 std::shared_ptr<const MatchPlan> MatchPlan::Build(const CompiledRuleSet& rules,

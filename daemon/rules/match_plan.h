@@ -8,13 +8,17 @@
 #include "daemon/rules/compiled_rule_set.h"
 #include "daemon/rules/equal_index.h"
 #include "daemon/rules/literal_index.h"
+#include "daemon/rules/range_index.h"
+#include "daemon/rules/regex_index.h"
+#include "daemon/rules/threshold_index.h"
 
 namespace keywatch {
 
 // MatchPlan says how the events of one route are matched. Each rule has a
-// trigger: predicates of which one must hold for the rule to match, the rarest
-// ones that its expression allows. What triggers ask of texts stands in one
-// index for each field; rules whose triggers did not fire are never looked at.
+// trigger: predicates of which one must hold, or none, for the rule to match,
+// the rarest ones that its expression allows. What triggers ask of a field's
+// texts, numbers and addresses stands in its indexes, and what several rules
+// wait for is asked once; rules whose triggers did not fire are never looked at.
 // The others are decided by their decision list, and predicates are evaluated
 // when they are first asked for, or come out of a field's index all at once.
 // Immutable; safe from any thread.
@@ -39,7 +43,8 @@ class MatchPlan {
     bool decides;
   };
 
-  // A text in a field's index. What it says once it is found stands in
+  // What a field's indexes find: a text, a range, a threshold, an expression,
+  // or that there is a value. What it says once it is found stands in
   // literal_predicates() and literal_triggers().
   struct Literal {
     uint32_t first_predicate = 0;  // predicates that hold then
@@ -48,26 +53,38 @@ class MatchPlan {
     uint32_t last_trigger = 0;
   };
 
+  static constexpr uint32_t kNoLiteral = 0xffffffff;
   struct Field {
     Slot slot = kNoSlot;
     LiteralIndex folded;
     LiteralIndex cased;
     // Literals that whole numbers equal.
     NumberIndex numbers;
-    // Whether numbers can have literals by anything but equality.
+    RangeIndex ranges;
+    ThresholdIndex thresholds;
+    RegexIndex regexes;
+    // The literals that any value has, and that null or none has.
+    uint32_t present = kNoLiteral;
+    uint32_t null = kNoLiteral;
+    // Whether there is anything to ask of strings.
+    bool indexes_strings = false;
+    // Whether numbers can have literals by their text but by equality.
     bool numbers_need_text = false;
     bool has_triggers = false;
   };
 
-  // A trigger that is no text: evaluated for every event.
+  // A trigger that no index finds: evaluated for every event. It fires when
+  // its predicate holds, or, as an absence, when none of them does.
   struct Direct {
-    uint32_t predicate;
+    bool absence = false;
+    std::vector<uint32_t> predicates;
     std::vector<Trigger> triggers;
   };
 
   // Fields with triggers first.
   const std::vector<Field>& fields() const { return fields_; }
   size_t trigger_fields() const { return trigger_fields_; }
+  size_t literals() const { return literals_.size(); }
   // By the ids that the fields' indexes give.
   const Literal& literal(uint32_t id) const { return literals_[id]; }
   const uint32_t* literal_predicates() const {
@@ -75,7 +92,7 @@ class MatchPlan {
   }
   const Trigger* literal_triggers() const { return literal_triggers_.data(); }
   const std::vector<Direct>& directs() const { return directs_; }
-  // Rules that must be looked at whatever the event is.
+  // Rules that match whatever the event is.
   const std::vector<uint32_t>& always() const { return always_; }
 
   const Step& step(int32_t i) const { return steps_[i]; }

@@ -6,6 +6,7 @@
 #include "absl/base/optimization.h"
 #include "daemon/rules/case_fold.h"
 #include "daemon/rules/compiled_rule_set.h"
+#include "daemon/rules/ip_range.h"
 #include "daemon/rules/match_plan.h"
 #include "daemon/rules/predicate_evaluator.h"
 #include "daemon/rules/value_cache.h"
@@ -24,6 +25,7 @@ class PlanMatcher {
         outcomes_(rules.predicates().size(), 0),
         looked_at_(rules.detections().size(), 0),
         scanned_(plan_->fields().size(), 0),
+        emitted_(plan_->literals(), 0),
         caches_(plan_->fields().size()) {}
 
   void Match(const Event& event, std::vector<uint32_t>* matches) {
@@ -35,11 +37,11 @@ class PlanMatcher {
       Scan(f);
     }
     for (const MatchPlan::Direct& direct : plan_->directs()) {
-      if (!Holds(direct.predicate)) continue;
+      if (!Fires(direct)) continue;
       for (const MatchPlan::Trigger& trigger : direct.triggers) Fire(trigger);
     }
     for (const uint32_t rule : plan_->always()) {
-      Fire({rule, /*decides=*/false});
+      Fire({rule, /*decides=*/true});
     }
     for (const uint32_t rule : candidates_) {
       if (Decide(rule)) matches->push_back(rule);
@@ -71,6 +73,13 @@ class PlanMatcher {
     if (looked_at >= stamp_ * 2) return;
     looked_at = stamp_ * 2;
     candidates_.push_back(trigger.rule);
+  }
+
+  bool Fires(const MatchPlan::Direct& direct) {
+    for (const uint32_t predicate : direct.predicates) {
+      if (Holds(predicate)) return !direct.absence;
+    }
+    return direct.absence;
   }
 
   bool Decide(uint32_t rule) {
@@ -107,6 +116,11 @@ class PlanMatcher {
     const MatchPlan::Field& field = plan_->fields()[f];
     const Value& value = event_->at(field.slot);
     scanned_[f] = stamp_;
+    if (value.absent()) {
+      if (field.null != MatchPlan::kNoLiteral) Found(field.null);
+      return;
+    }
+    if (field.present != MatchPlan::kNoLiteral) Found(field.present);
     if (value.is_string()) {
       ScanString(field, &caches_[f], value.string_value());
     } else if (value.is_list()) {
@@ -125,6 +139,7 @@ class PlanMatcher {
 
   void ScanString(const MatchPlan::Field& field, ValueCache* cache,
                   absl::string_view text) {
+    if (!field.indexes_strings) return;
     const ValueCache::Entry* known = cache->Find(text);
     if (ABSL_PREDICT_TRUE(known != nullptr)) {
       for (uint32_t i = 0; i < known->hits; ++i) Found(known->literals[i]);
@@ -137,17 +152,34 @@ class PlanMatcher {
                                              ValueCache* cache,
                                              absl::string_view text) {
     found_.clear();
-    ScanText(field, text, [this](uint32_t literal) {
-      if (std::find(found_.begin(), found_.end(), literal) == found_.end()) {
-        found_.push_back(literal);
-      }
-    });
+    if (++emission_ == 0) {
+      std::fill(emitted_.begin(), emitted_.end(), 0);
+      emission_ = 1;
+    }
+    const auto emit = [this](uint32_t literal) {
+      if (emitted_[literal] == emission_) return;
+      emitted_[literal] = emission_;
+      found_.push_back(literal);
+    };
+    ScanText(field, text, emit);
+    if (!field.ranges.empty()) {
+      const auto address = ParseIp(text);
+      if (address) field.ranges.Find(*address, emit);
+    }
+    if (!field.thresholds.empty()) {
+      const auto number = ComparableNumber(Value::String(text));
+      if (number) field.thresholds.Find(*number, emit);
+    }
     cache->Store(text, found_);
     for (const uint32_t literal : found_) Found(literal);
   }
 
   // Anything but strings and lists.
   void ScanScalar(const MatchPlan::Field& field, const Value& value) {
+    if (value.is_number() && !field.thresholds.empty()) {
+      field.thresholds.Find(value.AsDouble(),
+                            [this](uint32_t literal) { Found(literal); });
+    }
     switch (value.type()) {
       case Value::Type::kInt: {
         const uint32_t literal = field.numbers.Find(value.int_value());
@@ -158,6 +190,9 @@ class PlanMatcher {
       case Value::Type::kBool:
       case Value::Type::kDouble:
         break;
+      case Value::Type::kNull:
+        if (field.null != MatchPlan::kNoLiteral) Found(field.null);
+        return;
       default:
         return;
     }
@@ -171,6 +206,11 @@ class PlanMatcher {
     if (!field.cased.empty()) field.cased.Find(text, emit);
     if (!field.folded.empty()) {
       field.folded.Find(FoldCaseInto(text, &folded_), emit);
+    }
+    if (!field.regexes.empty()) {
+      regexes_.clear();
+      field.regexes.Find(text, &regexes_);
+      for (const uint32_t literal : regexes_) emit(literal);
     }
   }
 
@@ -194,12 +234,15 @@ class PlanMatcher {
   std::vector<uint32_t> outcomes_;   // by predicate: stamp << 1 | outcome
   std::vector<uint32_t> looked_at_;  // by rule: stamp << 1 | decided
   std::vector<uint32_t> scanned_;    // by field
-  std::vector<ValueCache> caches_;   // by field
+  std::vector<uint32_t> emitted_;    // by literal: in which new string
+  uint32_t emission_ = 0;
+  std::vector<ValueCache> caches_;  // by field
 
   const Event* event_ = nullptr;
   std::vector<uint32_t>* matches_ = nullptr;
   std::vector<uint32_t> candidates_;
   std::vector<uint32_t> found_;
+  std::vector<uint32_t> regexes_;
   std::string folded_;
   PredicateEvaluator evaluator_;
 };

@@ -46,8 +46,26 @@ double LiteralFrequency(const ValueLiteral& literal) {
   return 1;
 }
 
+// The absence that the set is alone, or nullptr.
+const Absence* OnlyAbsence(const TriggerSet& set) {
+  return set.sufficient && set.predicates.empty() && set.absences.size() == 1
+             ? &set.absences.front()
+             : nullptr;
+}
+
+TriggerSet WaitForAbsence(Absence absence, const TriggerCosts& costs) {
+  std::sort(absence.begin(), absence.end());
+  absence.erase(std::unique(absence.begin(), absence.end()), absence.end());
+  TriggerSet result;
+  result.possible = true;
+  result.sufficient = true;
+  result.cost = costs.absence(absence);
+  result.absences.push_back(std::move(absence));
+  return result;
+}
+
 TriggerSet Choose(const Expression& expression, bool negated,
-                  const std::function<double(uint32_t)>& cost) {
+                  const TriggerCosts& costs) {
   TriggerSet result;
   switch (expression.op) {
     case Expression::Op::kConstant:
@@ -56,25 +74,38 @@ TriggerSet Choose(const Expression& expression, bool negated,
       result.sufficient = true;
       return result;
     case Expression::Op::kPredicate:
-      result.possible = !negated;
+      if (negated) return WaitForAbsence({expression.index}, costs);
+      result.possible = true;
       result.predicates = {expression.index};
-      result.cost = cost(expression.index);
+      result.cost = costs.predicate(expression.index);
       result.sufficient = true;
       return result;
     case Expression::Op::kNot:
-      return Choose(expression.children.front(), !negated, cost);
+      return Choose(expression.children.front(), !negated, costs);
     case Expression::Op::kAnd:
     case Expression::Op::kOr:
       break;
   }
   const bool all = (expression.op == Expression::Op::kAnd) != negated;
   if (all) {
+    // `not` of a list waits for all of it: other rules often ask the same.
+    bool only_absences = expression.op == Expression::Op::kOr;
+    Absence together;
     for (const Expression& child : expression.children) {
-      TriggerSet set = Choose(child, negated, cost);
+      TriggerSet set = Choose(child, negated, costs);
       if (!set.possible) continue;
+      const Absence* absence = OnlyAbsence(set);
+      only_absences = only_absences && absence != nullptr;
+      if (only_absences) {
+        together.insert(together.end(), absence->begin(), absence->end());
+      }
       if (!result.possible || set.cost < result.cost) {
         result = std::move(set);
       }
+    }
+    if (only_absences && !together.empty()) {
+      TriggerSet set = WaitForAbsence(std::move(together), costs);
+      if (set.cost < result.cost) return set;
     }
     result.sufficient = false;
     return result;
@@ -82,12 +113,14 @@ TriggerSet Choose(const Expression& expression, bool negated,
   result.possible = true;
   result.sufficient = true;
   for (const Expression& child : expression.children) {
-    TriggerSet set = Choose(child, negated, cost);
+    TriggerSet set = Choose(child, negated, costs);
     if (!set.possible) return TriggerSet();
     result.cost += set.cost;
     result.sufficient = result.sufficient && set.sufficient;
     result.predicates.insert(result.predicates.end(), set.predicates.begin(),
                              set.predicates.end());
+    result.absences.insert(result.absences.end(), set.absences.begin(),
+                           set.absences.end());
   }
   return result;
 }
@@ -158,8 +191,12 @@ double GuessFrequency(const Predicate& predicate,
     return std::min(1.0, literals.exact ? sum : sum * 1.5);
   }
   switch (predicate.kind) {
-    case Kind::kCidr:
-      return 0.3;
+    case Kind::kCidr: {
+      // Of 128 bits; IPv4 has 96 before its own.
+      const int bits = predicate.range.prefix_bits;
+      const int own = bits >= 96 ? bits - 96 : bits / 2;
+      return own <= 8 ? 0.3 : own <= 16 ? 0.1 : own <= 24 ? 0.03 : 0.01;
+    }
     case Kind::kCompare:
     case Kind::kTimePart:
     case Kind::kFieldRef:
@@ -171,8 +208,8 @@ double GuessFrequency(const Predicate& predicate,
 }
 
 TriggerSet ChooseTriggers(const Expression& expression,
-                          const std::function<double(uint32_t)>& cost) {
-  return Choose(expression, false, cost);
+                          const TriggerCosts& costs) {
+  return Choose(expression, false, costs);
 }
 
 }  // namespace keywatch

@@ -35,16 +35,29 @@ PredicateLiterals LiteralsOf(const Predicate& predicate);
 double GuessFrequency(const Predicate& predicate,
                       const PredicateLiterals& literals);
 
-// Predicates of which one holds whenever an expression does.
+// Predicates of which none holds: what an expression like `not selection` waits
+// for. Sorted.
+using Absence = std::vector<uint32_t>;
+
+// What an expression waits for: whenever it holds, one of the predicates holds,
+// or none of those of one of the absences.
 struct TriggerSet {
-  bool possible = false;  // false: the expression can hold without any
+  bool possible = false;  // false: the expression holds whatever happens
   std::vector<uint32_t> predicates;
+  std::vector<Absence> absences;
   double cost = 0;          // the sum of theirs
   bool sufficient = false;  // any of them makes the expression hold
 };
-// The cheapest such set. `cost` is asked for each predicate.
+
+// What it costs that an expression waits for something.
+struct TriggerCosts {
+  std::function<double(uint32_t)> predicate;
+  std::function<double(const Absence&)> absence;
+};
+
+// The cheapest such set.
 TriggerSet ChooseTriggers(const Expression& expression,
-                          const std::function<double(uint32_t)>& cost);
+                          const TriggerCosts& costs);
 
 }  // namespace keywatch
 
