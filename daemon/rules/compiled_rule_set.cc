@@ -53,9 +53,20 @@ bool CompiledRuleSet::Routed(uint32_t route, uint32_t rule) const {
 
 std::shared_ptr<const MatchPlan> CompiledRuleSet::Plan(uint32_t route) const {
   absl::MutexLock lock(&mu_);
-  std::shared_ptr<const MatchPlan>& plan = plans_[route];
-  if (plan == nullptr) plan = MatchPlan::Build(*this, route);
-  return plan;
+  RoutePlan& kept = plans_[route];
+  if (kept.plan == nullptr) kept.plan = MatchPlan::Build(*this, route);
+  return kept.plan;
+}
+
+std::shared_ptr<const MatchPlan> CompiledRuleSet::SampledPlan(
+    uint32_t route, const PredicateSamples& samples) const {
+  absl::MutexLock lock(&mu_);
+  RoutePlan& kept = plans_[route];
+  if (!kept.sampled) {
+    kept.plan = MatchPlan::Build(*this, route, &samples);
+    kept.sampled = true;
+  }
+  return kept.plan;
 }
 
 const std::vector<InlineTest>& InlineTests(const RuleSet& rules) {

@@ -18,6 +18,7 @@
 namespace keywatch {
 
 class MatchPlan;
+struct PredicateSamples;
 
 // What a detection rule means.
 struct CompiledDetection {
@@ -58,6 +59,10 @@ class CompiledRuleSet : public RuleSet {
 
   // The plan of a route, made at the first call and kept.
   std::shared_ptr<const MatchPlan> Plan(uint32_t route) const;
+  // The plan of a route as its events suggest it, made at the first call and
+  // kept instead of the other.
+  std::shared_ptr<const MatchPlan> SampledPlan(
+      uint32_t route, const PredicateSamples& samples) const;
 
  private:
   friend class RuleSetBuilder;
@@ -79,8 +84,11 @@ class CompiledRuleSet : public RuleSet {
   std::vector<InlineTest> tests_;
 
   mutable absl::Mutex mu_;
-  mutable absl::flat_hash_map<uint32_t, std::shared_ptr<const MatchPlan>> plans_
-      ABSL_GUARDED_BY(mu_);
+  struct RoutePlan {
+    std::shared_ptr<const MatchPlan> plan;
+    bool sampled = false;
+  };
+  mutable absl::flat_hash_map<uint32_t, RoutePlan> plans_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace keywatch

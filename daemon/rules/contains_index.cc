@@ -23,20 +23,39 @@ int Commonness(char c) {
 }  // namespace
 
 void ContainsIndex::Add(absl::string_view text, uint32_t id) {
-  Entry entry{std::string(text), id, 0};
-  (text.size() < 4 ? shorts_ : entries_).push_back(std::move(entry));
+  if (text.size() >= 4) {
+    entries_.push_back({std::string(text), id, 0});
+  } else if (text.size() >= 2) {
+    const bool has_third = text.size() == 3;
+    shorts_.push_back(
+        {Pair(text.data()), has_third, has_third ? text[2] : '\0', id});
+  } else {
+    if (singles_.empty()) singles_.assign(256, kNone);
+    singles_[static_cast<uint8_t>(text[0])] = id;
+  }
+}
+
+void ContainsIndex::BuildShorts() {
+  if (shorts_.empty()) return;
+  std::stable_sort(
+      shorts_.begin(), shorts_.end(),
+      [](const Short& a, const Short& b) { return a.pair < b.pair; });
+  pairs_.assign(65536 / 64, 0);
+  for (uint32_t i = 0; i < shorts_.size(); ++i) {
+    const uint32_t pair = shorts_[i].pair;
+    if (i == 0 || shorts_[i - 1].pair != pair) pair_first_.push_back(i);
+    pairs_[pair / 64] |= uint64_t{1} << (pair % 64);
+  }
+  pair_first_.push_back(static_cast<uint32_t>(shorts_.size()));
+  uint32_t rank = 0;
+  for (const uint64_t word : pairs_) {
+    pair_ranks_.push_back(rank);
+    rank += static_cast<uint32_t>(__builtin_popcountll(word));
+  }
 }
 
 void ContainsIndex::Build() {
-  std::sort(shorts_.begin(), shorts_.end(),
-            [](const Entry& a, const Entry& b) { return a.text < b.text; });
-  short_first_.assign(257, 0);
-  for (const Entry& entry : shorts_) {
-    ++short_first_[static_cast<uint8_t>(entry.text[0]) + 1];
-  }
-  for (size_t i = 1; i < short_first_.size(); ++i) {
-    short_first_[i] += short_first_[i - 1];
-  }
+  BuildShorts();
   if (entries_.empty()) return;
 
   absl::flat_hash_map<uint32_t, uint32_t> uses;

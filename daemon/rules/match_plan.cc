@@ -16,8 +16,9 @@ namespace keywatch {
 // MatchPlanBuilder makes the plan of one route.
 class MatchPlanBuilder {
  public:
-  MatchPlanBuilder(const CompiledRuleSet& rules, uint32_t route)
-      : rules_(rules), plan_(new MatchPlan) {
+  MatchPlanBuilder(const CompiledRuleSet& rules, uint32_t route,
+                   const PredicateSamples* samples)
+      : rules_(rules), samples_(samples), plan_(new MatchPlan) {
     for (uint32_t rule = 0; rule < rules.detections().size(); ++rule) {
       if (rules.Routed(route, rule)) routed_.push_back(rule);
     }
@@ -31,7 +32,9 @@ class MatchPlanBuilder {
     frequency_.assign(predicates, 1);
     plan_->field_of_predicate_.assign(predicates, MatchPlan::kNoField);
     for (uint32_t i = 0; i < predicates; ++i) {
-      if (uses_[i] > 0) AddPredicate(i);
+      if (uses_[i] == 0) continue;
+      plan_->predicates_.push_back(i);
+      AddPredicate(i);
     }
     ChooseAllTriggers();
     plan_->entries_.assign(rules_.detections().size(), MatchPlan::kNoMatch);
@@ -72,8 +75,11 @@ class MatchPlanBuilder {
     kByBeing
   };
 
+  bool IsText(uint32_t index) const {
+    return !literals_[index].necessary.empty();
+  }
   Indexed IndexedAs(uint32_t index) const {
-    if (!literals_[index].necessary.empty()) return Indexed::kByText;
+    if (IsText(index)) return Indexed::kByText;
     const Predicate& predicate = *rules_.predicates()[index];
     switch (predicate.kind) {
       case Predicate::Kind::kCidr:
@@ -100,6 +106,12 @@ class MatchPlanBuilder {
     frequency_[index] = std::min(
         1.0, GuessFrequency(predicate, literals_[index]) *
                  (1 + 0.25 * std::log2(static_cast<double>(uses_[index]))));
+    if (samples_ != nullptr) {
+      // A guess weighs as much as a few events.
+      constexpr double kGuess = 4;
+      frequency_[index] = (samples_->held[index] + kGuess * frequency_[index]) /
+                          (samples_->events + kGuess);
+    }
     if (predicate.kind == Predicate::Kind::kCidr) {
       drafts_[IndexLiteral(index)].predicates.push_back(index);
       return;
@@ -244,9 +256,8 @@ class MatchPlanBuilder {
       costs.predicate = [&](uint32_t index) {
         const Slot slot = rules_.predicates()[index]->slot;
         return frequency_[index] * kLook +
-               (IndexedAs(index) == Indexed::kNot
-                    ? kEvaluate
-                    : kScan / (1 + (round == 0 ? 3 : users[slot])));
+               (IsText(index) ? kScan / (1 + (round == 0 ? 3 : users[slot]))
+                              : kEvaluate);
       };
       costs.absence = [&](const Absence& absence) {
         double frequency = 0;
@@ -257,7 +268,7 @@ class MatchPlanBuilder {
         TriggerSet& set = triggers_[rule];
         set = ChooseTriggers(Root(rule), costs);
         for (const uint32_t index : set.predicates) {
-          if (IndexedAs(index) != Indexed::kNot) {
+          if (IsText(index)) {
             next[rules_.predicates()[index]->slot] +=
                 1.0 / static_cast<double>(set.predicates.size() +
                                           set.absences.size());
@@ -379,6 +390,7 @@ class MatchPlanBuilder {
   }
 
   const CompiledRuleSet& rules_;
+  const PredicateSamples* const samples_;  // may be null
   std::shared_ptr<MatchPlan> plan_;
   std::vector<uint32_t> routed_;
   std::vector<uint32_t> uses_;  // by predicate: in routed rules
@@ -396,9 +408,10 @@ class MatchPlanBuilder {
       directs_;
 };
 
-std::shared_ptr<const MatchPlan> MatchPlan::Build(const CompiledRuleSet& rules,
-                                                  uint32_t route) {
-  return MatchPlanBuilder(rules, route).Build();
+std::shared_ptr<const MatchPlan> MatchPlan::Build(
+    const CompiledRuleSet& rules, uint32_t route,
+    const PredicateSamples* samples) {
+  return MatchPlanBuilder(rules, route, samples).Build();
 }
 
 }  // namespace keywatch

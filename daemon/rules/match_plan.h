@@ -14,6 +14,12 @@
 
 namespace keywatch {
 
+// How many of some events each predicate of a rule set held for.
+struct PredicateSamples {
+  uint32_t events = 0;
+  std::vector<uint32_t> held;
+};
+
 // MatchPlan says how the events of one route are matched. Each rule has a
 // trigger: predicates of which one must hold, or none, for the rule to match,
 // the rarest ones that its expression allows. What triggers ask of a field's
@@ -24,8 +30,11 @@ namespace keywatch {
 // Immutable; safe from any thread.
 class MatchPlan {
  public:
-  static std::shared_ptr<const MatchPlan> Build(const CompiledRuleSet& rules,
-                                                uint32_t route);
+  // How often predicates hold is guessed, or taken from `samples` of the
+  // route's events when there are any. Which rules match does not depend on it.
+  static std::shared_ptr<const MatchPlan> Build(
+      const CompiledRuleSet& rules, uint32_t route,
+      const PredicateSamples* samples = nullptr);
 
   // One step of a decision list: by the predicate's outcome, which step comes
   // next.
@@ -95,6 +104,9 @@ class MatchPlan {
   // Rules that match whatever the event is.
   const std::vector<uint32_t>& always() const { return always_; }
 
+  // Those of the route's rules.
+  const std::vector<uint32_t>& predicates() const { return predicates_; }
+
   const Step& step(int32_t i) const { return steps_[i]; }
   // The first step of a rule, or kMatch or kNoMatch.
   int32_t entry(uint32_t rule) const { return entries_[rule]; }
@@ -116,6 +128,7 @@ class MatchPlan {
   std::vector<Trigger> literal_triggers_;
   std::vector<Direct> directs_;
   std::vector<uint32_t> always_;
+  std::vector<uint32_t> predicates_;
   std::vector<Step> steps_;
   std::vector<int32_t> entries_;
   std::vector<uint32_t> field_of_predicate_;

@@ -18,15 +18,19 @@ namespace {
 // the event's stamp, so that nothing is cleared between events.
 class PlanMatcher {
  public:
+  // `samples`: take samples of what holds.
   PlanMatcher(const CompiledRuleSet& rules,
-              std::shared_ptr<const MatchPlan> plan)
+              std::shared_ptr<const MatchPlan> plan, bool samples)
       : rules_(rules),
         plan_(std::move(plan)),
         outcomes_(rules.predicates().size(), 0),
         looked_at_(rules.detections().size(), 0),
         scanned_(plan_->fields().size(), 0),
         emitted_(plan_->literals(), 0),
-        caches_(plan_->fields().size()) {}
+        caches_(plan_->fields().size()),
+        sampling_(samples) {
+    if (samples) samples_.held.assign(rules.predicates().size(), 0);
+  }
 
   void Match(const Event& event, std::vector<uint32_t>* matches) {
     NextStamp();
@@ -50,9 +54,25 @@ class PlanMatcher {
     if (matches->size() > first + 1) {
       std::sort(matches->begin() + first, matches->end());
     }
+    if (ABSL_PREDICT_FALSE(sampling_) && stamp_ % kSampled == 0) Sample();
   }
 
+  // Whether there are samples enough for a better plan.
+  bool sampled() const { return samples_.events == kSamples; }
+  const PredicateSamples& samples() const { return samples_; }
+
  private:
+  // A plan by what the first thousand events are like is good enough.
+  static constexpr uint32_t kSampled = 8;  // one of so many
+  static constexpr uint32_t kSamples = 128;
+
+  void Sample() {
+    for (const uint32_t predicate : plan_->predicates()) {
+      if (Holds(predicate)) ++samples_.held[predicate];
+    }
+    if (++samples_.events == kSamples) sampling_ = false;
+  }
+
   void NextStamp() {
     if (++stamp_ < (uint32_t{1} << 31)) return;
     std::fill(outcomes_.begin(), outcomes_.end(), 0);
@@ -237,6 +257,8 @@ class PlanMatcher {
   std::vector<uint32_t> emitted_;    // by literal: in which new string
   uint32_t emission_ = 0;
   std::vector<ValueCache> caches_;  // by field
+  bool sampling_;
+  PredicateSamples samples_;
 
   const Event* event_ = nullptr;
   std::vector<uint32_t>* matches_ = nullptr;
@@ -255,16 +277,27 @@ class CompiledMatcher : public Matcher {
   void Match(const Event& event, std::vector<uint32_t>* matches) override {
     if (event.route != last_route_ || last_ == nullptr) Select(event.route);
     last_->Match(event, matches);
+    if (ABSL_PREDICT_FALSE(last_->sampled())) Improve();
   }
 
  private:
   void Select(uint32_t route) {
     std::unique_ptr<PlanMatcher>& matcher = matchers_[route];
     if (matcher == nullptr) {
-      matcher = std::make_unique<PlanMatcher>(compiled_, compiled_.Plan(route));
+      matcher = std::make_unique<PlanMatcher>(compiled_, compiled_.Plan(route),
+                                              /*samples=*/true);
     }
     last_ = matcher.get();
     last_route_ = route;
+  }
+
+  // Goes on with the plan that the samples suggest.
+  void Improve() {
+    std::unique_ptr<PlanMatcher>& matcher = matchers_[last_route_];
+    matcher = std::make_unique<PlanMatcher>(
+        compiled_, compiled_.SampledPlan(last_route_, last_->samples()),
+        /*samples=*/false);
+    last_ = matcher.get();
   }
 
   const std::shared_ptr<const RuleSet> rules_;
