@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -49,6 +50,7 @@ class MatchPlanBuilder {
 
  private:
   using Mode = LiteralIndex::Mode;
+  static constexpr double kEvaluate = 36;
 
   // A literal while it is filled.
   struct Draft {
@@ -204,10 +206,12 @@ class MatchPlanBuilder {
         break;
     }
     const bool all = (expression.op == Expression::Op::kAnd) != negated;
-    // The cheapest first; the list is made from its end.
+    // First what decides soonest for its cost; the list is made from its end.
     std::vector<std::pair<double, const Expression*>> children;
     for (const Expression& child : expression.children) {
-      children.push_back({Cost(child), &child});
+      const double holds = Likelihood(child, negated);
+      const double decides = std::max(0.001, all ? 1 - holds : holds);
+      children.push_back({Cost(child) / decides, &child});
     }
     std::stable_sort(
         children.begin(), children.end(),
@@ -218,6 +222,36 @@ class MatchPlanBuilder {
                  : Compile(*it->second, negated, if_true, next);
     }
     return next;
+  }
+
+  // How likely the expression (or its negation) holds, if predicates had
+  // nothing to do with each other.
+  double Likelihood(const Expression& expression, bool negated) const {
+    double holds = 0;
+    switch (expression.op) {
+      case Expression::Op::kConstant:
+        holds = expression.constant ? 1 : 0;
+        break;
+      case Expression::Op::kPredicate:
+        holds = frequency_[expression.index];
+        break;
+      case Expression::Op::kNot:
+        return Likelihood(expression.children.front(), !negated);
+      case Expression::Op::kAnd:
+        holds = 1;
+        for (const Expression& child : expression.children) {
+          holds *= Likelihood(child, false);
+        }
+        break;
+      case Expression::Op::kOr:
+        holds = 1;
+        for (const Expression& child : expression.children) {
+          holds *= Likelihood(child, true);
+        }
+        holds = 1 - holds;
+        break;
+    }
+    return negated ? 1 - holds : holds;
   }
 
   double Cost(const Expression& expression) const {
@@ -243,40 +277,74 @@ class MatchPlanBuilder {
 
   // The cost of a trigger is that of looking at its rule as often as it fires,
   // and its share of that of looking into its field for every event. The shares
-  // depend on what other rules choose: chosen again until that has settled.
+  // depend on what other rules choose: at first as if all chose the field that
+  // can, then chosen again until that has settled.
   void ChooseAllTriggers() {
     constexpr double kLook = 60;
-    constexpr double kScan = 120;
-    constexpr double kEvaluate = 36;
     constexpr int kRounds = 4;
-    std::map<Slot, double> users;  // of the field's index, by trigger
+    std::map<Slot, double> users;  // rules with a trigger of the field
+    for (const uint32_t rule : routed_) {
+      std::set<Slot> slots;
+      CollectSlots(Root(rule), &slots);
+      for (const Slot slot : slots) ++users[slot];
+    }
+    TriggerCosts costs;
+    costs.predicate = [&](uint32_t index) {
+      const double share =
+          IndexedAs(index) == Indexed::kNot
+              ? 1
+              : 1 / (1 + users[rules_.predicates()[index]->slot]);
+      return frequency_[index] * kLook + ScanCost(index) * share;
+    };
+    costs.absence = [&](const Absence& absence) {
+      double frequency = 0;
+      for (const uint32_t index : absence) frequency += frequency_[index];
+      return std::max(0.01, 1 - frequency) * kLook + kEvaluate;
+    };
     for (int round = 0; round < kRounds; ++round) {
       std::map<Slot, double> next;
-      TriggerCosts costs;
-      costs.predicate = [&](uint32_t index) {
-        const Slot slot = rules_.predicates()[index]->slot;
-        return frequency_[index] * kLook +
-               (IsText(index) ? kScan / (1 + (round == 0 ? 3 : users[slot]))
-                              : kEvaluate);
-      };
-      costs.absence = [&](const Absence& absence) {
-        double frequency = 0;
-        for (const uint32_t index : absence) frequency += frequency_[index];
-        return std::max(0.05, 1 - frequency) * kLook + kEvaluate;
-      };
       for (const uint32_t rule : routed_) {
         TriggerSet& set = triggers_[rule];
         set = ChooseTriggers(Root(rule), costs);
+        std::set<Slot> slots;
         for (const uint32_t index : set.predicates) {
-          if (IsText(index)) {
-            next[rules_.predicates()[index]->slot] +=
-                1.0 / static_cast<double>(set.predicates.size() +
-                                          set.absences.size());
+          if (IndexedAs(index) != Indexed::kNot) {
+            slots.insert(rules_.predicates()[index]->slot);
           }
         }
+        for (const Slot slot : slots) ++next[slot];
       }
       users = std::move(next);
     }
+  }
+
+  void CollectSlots(const Expression& expression, std::set<Slot>* slots) const {
+    if (expression.op == Expression::Op::kPredicate &&
+        IndexedAs(expression.index) != Indexed::kNot) {
+      slots->insert(rules_.predicates()[expression.index]->slot);
+    }
+    for (const Expression& child : expression.children) {
+      CollectSlots(child, slots);
+    }
+  }
+
+  // What it costs an event to look into the predicate's field, or to evaluate
+  // what no index finds. In about nanoseconds, as all costs here.
+  double ScanCost(uint32_t index) const {
+    switch (IndexedAs(index)) {
+      case Indexed::kByText:
+        return 120;
+      case Indexed::kByRange:
+        return 60;
+      case Indexed::kByThreshold:
+      case Indexed::kByBeing:
+        return 10;
+      case Indexed::kByRegex:
+        return 1000;
+      case Indexed::kNot:
+        break;
+    }
+    return kEvaluate;
   }
 
   void AddTriggers(uint32_t rule) {
