@@ -288,24 +288,31 @@ class MatchPlanBuilder {
       CollectSlots(Root(rule), &slots);
       for (const Slot slot : slots) ++users[slot];
     }
-    TriggerCosts costs;
-    costs.predicate = [&](uint32_t index) {
-      const double share =
-          IndexedAs(index) == Indexed::kNot
-              ? 1
-              : 1 / (1 + users[rules_.predicates()[index]->slot]);
-      return frequency_[index] * kLook + ScanCost(index) * share;
-    };
-    costs.absence = [&](const Absence& absence) {
-      double frequency = 0;
-      for (const uint32_t index : absence) frequency += frequency_[index];
-      return std::max(0.01, 1 - frequency) * kLook + kEvaluate;
+    const TriggerCost cost = [&](const TriggerSet& set) {
+      double sum = 0;
+      std::map<Slot, double> scans;
+      for (const uint32_t index : set.predicates) {
+        sum += frequency_[index] * kLook;
+        if (IndexedAs(index) == Indexed::kNot) {
+          sum += kEvaluate;
+          continue;
+        }
+        double& scan = scans[rules_.predicates()[index]->slot];
+        scan = std::max(scan, ScanCost(index));
+      }
+      for (const auto& [slot, scan] : scans) sum += scan / (1 + users[slot]);
+      for (const Absence& absence : set.absences) {
+        double held = 0;
+        for (const uint32_t index : absence) held += frequency_[index];
+        sum += std::max(0.01, 1 - held) * kLook + kEvaluate;
+      }
+      return sum;
     };
     for (int round = 0; round < kRounds; ++round) {
       std::map<Slot, double> next;
       for (const uint32_t rule : routed_) {
         TriggerSet& set = triggers_[rule];
-        set = ChooseTriggers(Root(rule), costs);
+        set = ChooseTriggers(Root(rule), cost);
         std::set<Slot> slots;
         for (const uint32_t index : set.predicates) {
           if (IndexedAs(index) != Indexed::kNot) {
@@ -328,8 +335,8 @@ class MatchPlanBuilder {
     }
   }
 
-  // What it costs an event to look into the predicate's field, or to evaluate
-  // what no index finds. In about nanoseconds, as all costs here.
+  // What it costs an event to look into the predicate's field. In about
+  // nanoseconds, as all costs here.
   double ScanCost(uint32_t index) const {
     switch (IndexedAs(index)) {
       case Indexed::kByText:

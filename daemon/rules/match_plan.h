@@ -64,7 +64,17 @@ class MatchPlan {
 
   static constexpr uint32_t kNoLiteral = 0xffffffff;
   struct Field {
+    // First what every event asks of it.
     Slot slot = kNoSlot;
+    // The literals that any value has, and that null or none has.
+    uint32_t present = kNoLiteral;
+    uint32_t null = kNoLiteral;
+    bool has_triggers = false;
+    // Whether there is anything to ask of strings.
+    bool indexes_strings = false;
+    // Whether numbers can have literals by their text but by equality.
+    bool numbers_need_text = false;
+
     LiteralIndex folded;
     LiteralIndex cased;
     // Literals that whole numbers equal.
@@ -72,14 +82,6 @@ class MatchPlan {
     RangeIndex ranges;
     ThresholdIndex thresholds;
     RegexIndex regexes;
-    // The literals that any value has, and that null or none has.
-    uint32_t present = kNoLiteral;
-    uint32_t null = kNoLiteral;
-    // Whether there is anything to ask of strings.
-    bool indexes_strings = false;
-    // Whether numbers can have literals by their text but by equality.
-    bool numbers_need_text = false;
-    bool has_triggers = false;
   };
 
   // A trigger that no index finds: evaluated for every event. It fires when

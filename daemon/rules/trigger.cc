@@ -53,19 +53,19 @@ const Absence* OnlyAbsence(const TriggerSet& set) {
              : nullptr;
 }
 
-TriggerSet WaitForAbsence(Absence absence, const TriggerCosts& costs) {
+TriggerSet WaitForAbsence(Absence absence, const TriggerCost& cost) {
   std::sort(absence.begin(), absence.end());
   absence.erase(std::unique(absence.begin(), absence.end()), absence.end());
   TriggerSet result;
   result.possible = true;
   result.sufficient = true;
-  result.cost = costs.absence(absence);
   result.absences.push_back(std::move(absence));
+  result.cost = cost(result);
   return result;
 }
 
 TriggerSet Choose(const Expression& expression, bool negated,
-                  const TriggerCosts& costs) {
+                  const TriggerCost& cost) {
   TriggerSet result;
   switch (expression.op) {
     case Expression::Op::kConstant:
@@ -74,14 +74,14 @@ TriggerSet Choose(const Expression& expression, bool negated,
       result.sufficient = true;
       return result;
     case Expression::Op::kPredicate:
-      if (negated) return WaitForAbsence({expression.index}, costs);
+      if (negated) return WaitForAbsence({expression.index}, cost);
       result.possible = true;
       result.predicates = {expression.index};
-      result.cost = costs.predicate(expression.index);
       result.sufficient = true;
+      result.cost = cost(result);
       return result;
     case Expression::Op::kNot:
-      return Choose(expression.children.front(), !negated, costs);
+      return Choose(expression.children.front(), !negated, cost);
     case Expression::Op::kAnd:
     case Expression::Op::kOr:
       break;
@@ -92,7 +92,7 @@ TriggerSet Choose(const Expression& expression, bool negated,
     bool only_absences = expression.op == Expression::Op::kOr;
     Absence together;
     for (const Expression& child : expression.children) {
-      TriggerSet set = Choose(child, negated, costs);
+      TriggerSet set = Choose(child, negated, cost);
       if (!set.possible) continue;
       const Absence* absence = OnlyAbsence(set);
       only_absences = only_absences && absence != nullptr;
@@ -104,7 +104,7 @@ TriggerSet Choose(const Expression& expression, bool negated,
       }
     }
     if (only_absences && !together.empty()) {
-      TriggerSet set = WaitForAbsence(std::move(together), costs);
+      TriggerSet set = WaitForAbsence(std::move(together), cost);
       if (set.cost < result.cost) return set;
     }
     result.sufficient = false;
@@ -113,15 +113,15 @@ TriggerSet Choose(const Expression& expression, bool negated,
   result.possible = true;
   result.sufficient = true;
   for (const Expression& child : expression.children) {
-    TriggerSet set = Choose(child, negated, costs);
+    TriggerSet set = Choose(child, negated, cost);
     if (!set.possible) return TriggerSet();
-    result.cost += set.cost;
     result.sufficient = result.sufficient && set.sufficient;
     result.predicates.insert(result.predicates.end(), set.predicates.begin(),
                              set.predicates.end());
     result.absences.insert(result.absences.end(), set.absences.begin(),
                            set.absences.end());
   }
+  result.cost = cost(result);
   return result;
 }
 
@@ -208,8 +208,8 @@ double GuessFrequency(const Predicate& predicate,
 }
 
 TriggerSet ChooseTriggers(const Expression& expression,
-                          const TriggerCosts& costs) {
-  return Choose(expression, false, costs);
+                          const TriggerCost& cost) {
+  return Choose(expression, false, cost);
 }
 
 }  // namespace keywatch

@@ -45,19 +45,15 @@ struct TriggerSet {
   bool possible = false;  // false: the expression holds whatever happens
   std::vector<uint32_t> predicates;
   std::vector<Absence> absences;
-  double cost = 0;          // the sum of theirs
+  double cost = 0;
   bool sufficient = false;  // any of them makes the expression hold
 };
 
-// What it costs that an expression waits for something.
-struct TriggerCosts {
-  std::function<double(uint32_t)> predicate;
-  std::function<double(const Absence&)> absence;
-};
-
-// The cheapest such set.
+// The cheapest such set. `cost` says what it costs to wait for a set, whose own
+// cost is not yet set.
+using TriggerCost = std::function<double(const TriggerSet&)>;
 TriggerSet ChooseTriggers(const Expression& expression,
-                          const TriggerCosts& costs);
+                          const TriggerCost& cost);
 
 }  // namespace keywatch
 
