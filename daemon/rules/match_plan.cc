@@ -33,9 +33,7 @@ class MatchPlanBuilder {
     frequency_.assign(predicates, 1);
     plan_->field_of_predicate_.assign(predicates, MatchPlan::kNoField);
     for (uint32_t i = 0; i < predicates; ++i) {
-      if (uses_[i] == 0) continue;
-      plan_->predicates_.push_back(i);
-      AddPredicate(i);
+      if (uses_[i] > 0) AddPredicate(i);
     }
     ChooseAllTriggers();
     plan_->entries_.assign(rules_.detections().size(), MatchPlan::kNoMatch);
@@ -43,6 +41,12 @@ class MatchPlanBuilder {
       plan_->entries_[rule] =
           Compile(Root(rule), false, MatchPlan::kMatch, MatchPlan::kNoMatch);
       AddTriggers(rule);
+    }
+    for (uint32_t i = 0; i < predicates; ++i) {
+      const bool dear =
+          rules_.predicates()[i]->kind == Predicate::Kind::kRegex &&
+          plan_->field_of(i) == MatchPlan::kNoField;
+      if (uses_[i] > 0 && !dear) plan_->sampled_.push_back(i);
     }
     Finish();
     return std::move(plan_);
@@ -108,7 +112,8 @@ class MatchPlanBuilder {
     frequency_[index] = std::min(
         1.0, GuessFrequency(predicate, literals_[index]) *
                  (1 + 0.25 * std::log2(static_cast<double>(uses_[index]))));
-    if (samples_ != nullptr) {
+    if (samples_ != nullptr &&
+        samples_->held[index] != PredicateSamples::kUnknown) {
       // A guess weighs as much as a few events.
       constexpr double kGuess = 4;
       frequency_[index] = (samples_->held[index] + kGuess * frequency_[index]) /

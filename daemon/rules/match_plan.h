@@ -16,6 +16,7 @@ namespace keywatch {
 
 // How many of some events each predicate of a rule set held for.
 struct PredicateSamples {
+  static constexpr uint32_t kUnknown = 0xffffffff;
   uint32_t events = 0;
   std::vector<uint32_t> held;
 };
@@ -106,8 +107,9 @@ class MatchPlan {
   // Rules that match whatever the event is.
   const std::vector<uint32_t>& always() const { return always_; }
 
-  // Those of the route's rules.
-  const std::vector<uint32_t>& predicates() const { return predicates_; }
+  // Predicates of the route's rules of which samples are worth their cost: all
+  // but expressions that are evaluated one by one.
+  const std::vector<uint32_t>& sampled() const { return sampled_; }
 
   const Step& step(int32_t i) const { return steps_[i]; }
   // The first step of a rule, or kMatch or kNoMatch.
@@ -130,7 +132,7 @@ class MatchPlan {
   std::vector<Trigger> literal_triggers_;
   std::vector<Direct> directs_;
   std::vector<uint32_t> always_;
-  std::vector<uint32_t> predicates_;
+  std::vector<uint32_t> sampled_;
   std::vector<Step> steps_;
   std::vector<int32_t> entries_;
   std::vector<uint32_t> field_of_predicate_;

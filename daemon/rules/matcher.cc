@@ -29,7 +29,11 @@ class PlanMatcher {
         emitted_(plan_->literals(), 0),
         caches_(plan_->fields().size()),
         sampling_(samples) {
-    if (samples) samples_.held.assign(rules.predicates().size(), 0);
+    if (!samples) return;
+    samples_.held.assign(rules.predicates().size(), PredicateSamples::kUnknown);
+    for (const uint32_t predicate : plan_->sampled()) {
+      samples_.held[predicate] = 0;
+    }
   }
 
   void Match(const Event& event, std::vector<uint32_t>* matches) {
@@ -67,7 +71,7 @@ class PlanMatcher {
   static constexpr uint32_t kSamples = 128;
 
   void Sample() {
-    for (const uint32_t predicate : plan_->predicates()) {
+    for (const uint32_t predicate : plan_->sampled()) {
       if (Holds(predicate)) ++samples_.held[predicate];
     }
     if (++samples_.events == kSamples) sampling_ = false;
