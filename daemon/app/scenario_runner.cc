@@ -107,7 +107,10 @@ class ScenarioRun {
         progress_(progress),
         log_(scenario, test),
         lateness_ms_(absl::ToInt64Milliseconds(scenario.allowed_lateness)),
-        idle_ms_(absl::ToInt64Milliseconds(scenario.idle_timeout)),
+        // As in the daemon: an event within its lateness may still be on its
+        // way.
+        idle_ms_(absl::ToInt64Milliseconds(
+            std::max(scenario.idle_timeout, scenario.allowed_lateness))),
         matches_(rules_.rules().size(), 0) {}
 
   absl::StatusOr<ScenarioOutcome> Run() {
