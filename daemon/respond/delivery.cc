@@ -13,8 +13,7 @@ namespace keywatch {
 namespace {
 
 // Of one RunOnce: a refresh that has become due must not wait for a flood.
-constexpr size_t kMaxRowsPerRun = 100;
-constexpr int kMaxRowsRead = 10'000;
+constexpr int kMaxRowsPerRun = 100;
 constexpr int kAlertsPerPage = 500;
 // A receiver that is back is found within this time.
 constexpr absl::Duration kMaxPause = absl::Minutes(1);
@@ -38,26 +37,6 @@ bool GoesTo(const Alert& alert, const std::string& notifier) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<OutboxRow>> DueRowsWhere(
-    Store& store, absl::Time now, size_t limit,
-    const std::function<bool(const OutboxRow&)>& wanted) {
-  for (int read = 4 * static_cast<int>(limit);; read *= 4) {
-    read = std::min(read, kMaxRowsRead);
-    absl::StatusOr<std::vector<OutboxRow>> rows =
-        store.DueOutbox(ToEventTime(now), read);
-    if (!rows.ok()) return rows.status();
-    const bool all = static_cast<int>(rows->size()) < read;
-    rows->erase(std::remove_if(
-                    rows->begin(), rows->end(),
-                    [&wanted](const OutboxRow& row) { return !wanted(row); }),
-                rows->end());
-    if (all || read == kMaxRowsRead || rows->size() >= limit) {
-      if (rows->size() > limit) rows->resize(limit);
-      return rows;
-    }
-  }
-}
-
 Delivery::Delivery(const ResponderConfig& config, Notifier* notifier,
                    Store* store, const std::atomic<bool>* stop, Log log)
     : config_(config),
@@ -80,7 +59,8 @@ bool Delivery::RunOnce(const std::function<absl::Time()>& clock) {
   // its receiver was told before.
   if (start >= refresh_at_ && !Refresh(start)) return false;
   if (start < paused_until_) return false;
-  absl::StatusOr<std::vector<OutboxRow>> rows = DueRows(start);
+  absl::StatusOr<std::vector<OutboxRow>> rows =
+      store_->DueOutbox(notifier_->name(), ToEventTime(start), kMaxRowsPerRun);
   if (!Record(rows.status()).ok()) return false;
   for (const OutboxRow& row : *rows) {
     if (*stop_ || !Deliver(row, clock())) return false;
@@ -140,13 +120,6 @@ absl::StatusOr<std::vector<Alert>> Delivery::OpenAlerts() const {
     filter.page_token = page->next_page_token;
   } while (!filter.page_token.empty());
   return open;
-}
-
-absl::StatusOr<std::vector<OutboxRow>> Delivery::DueRows(absl::Time now) const {
-  return DueRowsWhere(*store_, now, kMaxRowsPerRun,
-                      [this](const OutboxRow& row) {
-                        return row.notifier == notifier_->name();
-                      });
 }
 
 bool Delivery::Deliver(const OutboxRow& row, absl::Time now) {

@@ -62,7 +62,6 @@ class Delivery {
   // False when the store does not answer.
   bool Refresh(absl::Time now);
   absl::StatusOr<std::vector<Alert>> OpenAlerts() const;
-  absl::StatusOr<std::vector<OutboxRow>> DueRows(absl::Time now) const;
   // False when the notifier is to be left alone for a while.
   bool Deliver(const OutboxRow& row, absl::Time now);
   void Delivered(const OutboxRow& row, absl::Time now);
@@ -92,12 +91,6 @@ class Delivery {
   mutable absl::Mutex mu_;
   DeliveryStats stats_ ABSL_GUARDED_BY(mu_);
 };
-
-// The rows among the due ones that `wanted` says yes to, oldest first, at most
-// `limit`. Rows of others may stand before them in the outbox.
-absl::StatusOr<std::vector<OutboxRow>> DueRowsWhere(
-    Store& store, absl::Time now, size_t limit,
-    const std::function<bool(const OutboxRow&)>& wanted);
 
 }  // namespace keywatch
 

@@ -11,7 +11,7 @@ namespace {
 
 constexpr absl::Duration kHousekeepingInterval = absl::Seconds(5);
 constexpr absl::Duration kUnknownNotifierRetry = absl::Hours(1);
-constexpr size_t kMaxUnknownRows = 100;
+constexpr int kMaxUnknownRows = 100;
 
 }  // namespace
 
@@ -89,18 +89,26 @@ void Responder::KeepHouse(absl::Time now) {
     absl::MutexLock lock(&mu_);
     counts_ = *counts;
   }
-  absl::StatusOr<std::vector<OutboxRow>> rows =
-      DueRowsWhere(*store_, now, kMaxUnknownRows, [this](const OutboxRow& row) {
-        return std::none_of(notifiers_.begin(), notifiers_.end(),
-                            [&row](const std::unique_ptr<Notifier>& notifier) {
-                              return notifier->name() == row.notifier;
-                            });
-      });
+  absl::StatusOr<std::vector<std::string>> names = store_->OutboxNotifiers();
   // The next round asks again.
+  if (!names.ok()) return;
+  for (const std::string& name : *names) {
+    if (std::none_of(notifiers_.begin(), notifiers_.end(),
+                     [&name](const std::unique_ptr<Notifier>& notifier) {
+                       return notifier->name() == name;
+                     })) {
+      KeepUnknown(name, now);
+    }
+  }
+}
+
+void Responder::KeepUnknown(const std::string& notifier, absl::Time now) {
+  absl::StatusOr<std::vector<OutboxRow>> rows =
+      store_->DueOutbox(notifier, ToEventTime(now), kMaxUnknownRows);
   if (!rows.ok()) return;
+  const std::string why =
+      absl::StrCat("no notifier named \"", notifier, "\" is configured");
   for (const OutboxRow& row : *rows) {
-    const std::string why =
-        absl::StrCat("no notifier named \"", row.notifier, "\" is configured");
     if (now - FromEventTime(row.created_ms) > config_.give_up_after) {
       if (store_->OutboxDead(row.id, ToEventTime(now), why).ok()) {
         log_(absl::LogSeverity::kWarning,
@@ -109,7 +117,7 @@ void Responder::KeepHouse(absl::Time now) {
       }
       continue;
     }
-    if (logged_unknown_.insert(row.notifier).second) {
+    if (logged_unknown_.insert(notifier).second) {
       log_(absl::LogSeverity::kWarning,
            absl::StrCat(why, ": messages to it wait for one"));
     }

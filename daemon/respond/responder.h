@@ -77,6 +77,7 @@ class Responder {
   // Keeps the counts, and looks after messages to notifiers that are configured
   // no more: they wait for a configuration that has them, then are given up.
   void KeepHouse(absl::Time now);
+  void KeepUnknown(const std::string& notifier, absl::Time now);
   // Runs `work` every poll interval, or when woken, until stopped.
   void Loop(size_t index, absl::Duration interval,
             const std::function<void(absl::Time)>& work);

@@ -244,6 +244,30 @@ TEST_F(ResponderTest, ADeadReceiverIsProbedWithOneMessageNotWithAll) {
   EXPECT_EQ(Pending(), 0);
 }
 
+// What waited for a dead receiver was read for all others, up to a limit.
+TEST_F(ResponderTest, AFloodForADeadReceiverHoldsUpNoOther) {
+  Add("down")->Answer(absl::UnavailableError("refused"));
+  FakeNotifier* oncall = Add("oncall");
+  Make();
+  const absl::StatusOr<PartitionState> partition =
+      store_->OpenPartition("p", "test", [](const StateRow&) {});
+  ASSERT_TRUE(partition.ok()) << partition.status();
+  CheckpointBatch batch;
+  batch.now_ms = ToEventTime(clock_.Now());
+  for (int i = 0; i < 12000; ++i) {
+    AlertUpsert upsert;
+    upsert.alert = SampleAlert();
+    upsert.alert.evidence.clear();
+    upsert.alert.id = AlertId(absl::StrCat("flood", i));
+    upsert.notify = {"down"};
+    batch.alerts.push_back(std::move(upsert));
+  }
+  ASSERT_TRUE(store_->Checkpoint("p", partition->epoch, batch).ok());
+  Open("a", {"oncall"});
+  responder_->RunOnce(clock_.Now());
+  EXPECT_EQ(oncall->Take(), "open a");
+}
+
 TEST_F(ResponderTest, WaitsAsLongAsTheReceiverAsks) {
   FakeNotifier* oncall = Add("oncall");
   oncall->Answer(WithRetryAfter(absl::ResourceExhaustedError("slow down"),
@@ -422,9 +446,8 @@ TEST_F(ResponderTest, AStoreThatFailsIsAskedAgainAndLoggedOnce) {
   FakeNotifier* oncall = Add("oncall");
   Make();
   Open("a", {"oncall"});
-  // Twice a round: for the notifier, and for messages that nobody takes.
   store_->Fail("DueOutbox", 1, absl::UnavailableError("busy"),
-               FailingStore::When::kBefore, 6);
+               FailingStore::When::kBefore, 3);
   for (int i = 0; i < 3; ++i) RunAfter(absl::Seconds(1));
   EXPECT_EQ(oncall->Take(), "");
   EXPECT_EQ(Log(), "notifier oncall: the store does not answer: busy");

@@ -250,7 +250,7 @@ TEST_F(RollerTest, AnOldKeyThatOutlivesItsExpiryRaisesACriticalAlertOnce) {
   EXPECT_EQ(alert.first_fire_ms, ToEventTime(now_));
   EXPECT_TRUE(absl::StrContains(alert.playbook, "End it now at https://"));
   const absl::StatusOr<std::vector<OutboxRow>> rows =
-      store_->DueOutbox(ToEventTime(now_), 10);
+      store_->DueOutbox("", ToEventTime(now_), 10);
   ASSERT_EQ(rows->size(), 1u);
   EXPECT_EQ((*rows)[0].notifier, "oncall");
 }

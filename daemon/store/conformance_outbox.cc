@@ -11,7 +11,7 @@
 namespace keywatch {
 
 std::vector<std::string> StoreConformance::Due(int64_t now_ms) {
-  const auto rows = store().DueOutbox(now_ms, 1000);
+  const auto rows = store().DueOutbox("", now_ms, 1000);
   EXPECT_TRUE(rows.ok()) << rows.status();
   std::vector<std::string> due;
   if (!rows.ok()) return due;
@@ -23,7 +23,7 @@ std::vector<std::string> StoreConformance::Due(int64_t now_ms) {
 }
 
 void StoreConformance::SendFirst(int64_t now_ms) {
-  const auto rows = store().DueOutbox(now_ms, 1);
+  const auto rows = store().DueOutbox("", now_ms, 1);
   ASSERT_TRUE(rows.ok() && !rows->empty());
   ASSERT_TRUE(store().OutboxDone((*rows)[0].id, now_ms).ok());
 }
@@ -71,7 +71,7 @@ TEST_P(StoreConformance, AShadowRulesAlertIsNeverSent) {
 TEST_P(StoreConformance, AnOutboxRowSaysAllThatASenderNeeds) {
   Take();
   ASSERT_CODE(kOk, CommitAlert(TestUpsert("a", 1000), 100));
-  const auto rows = store().DueOutbox(100, 10);
+  const auto rows = store().DueOutbox("", 100, 10);
   ASSERT_CODE(kOk, rows);
   ASSERT_THAT(*rows, SizeIs(1));
   const OutboxRow& row = (*rows)[0];
@@ -100,7 +100,7 @@ TEST_P(StoreConformance, IdempotencyKeysAreUniqueAndHoldNoDot) {
   std::set<std::string> keys;
   int sent = 0;
   for (;;) {
-    const auto rows = store().DueOutbox(100, 100);
+    const auto rows = store().DueOutbox("", 100, 100);
     ASSERT_CODE(kOk, rows);
     if (rows->empty()) break;
     for (const OutboxRow& row : *rows) {
@@ -154,7 +154,7 @@ TEST_P(StoreConformance, ResolveGoesToThoseWhoWereSentTheAlert) {
   AlertUpsert upsert = TestUpsert("a", 1000);
   upsert.notify = {"done", "dead", "waiting"};
   ASSERT_CODE(kOk, CommitAlert(upsert, 100));
-  for (const OutboxRow& row : Must(store().DueOutbox(100, 10))) {
+  for (const OutboxRow& row : Must(store().DueOutbox("", 100, 10))) {
     if (row.notifier == "done") {
       ASSERT_CODE(kOk, store().OutboxDone(row.id, 110));
     } else if (row.notifier == "dead") {
@@ -177,7 +177,7 @@ TEST_P(StoreConformance, ALaterMessageWaitsForTheEarlierEvenInItsBackoff) {
   ASSERT_CODE(kOk, CommitAlert(ToTwo("b"), 100));
   ASSERT_CODE(kOk, store().SetAlertState(AlertId("a"), AlertState::kResolved,
                                          "ann", "", 0, 150));
-  auto rows = store().DueOutbox(200, 10);
+  auto rows = store().DueOutbox("", 200, 10);
   ASSERT_CODE(kOk, rows);
   ASSERT_THAT(*rows, SizeIs(4));
   EXPECT_EQ((*rows)[0].notifier, "chat");
@@ -189,7 +189,7 @@ TEST_P(StoreConformance, ALaterMessageWaitsForTheEarlierEvenInItsBackoff) {
   EXPECT_THAT(Due(1000),
               ElementsAre("open to chat about a", "open to pager about a",
                           "open to chat about b", "open to pager about b"));
-  rows = store().DueOutbox(1000, 1);
+  rows = store().DueOutbox("", 1000, 1);
   ASSERT_CODE(kOk, rows);
   ASSERT_THAT(*rows, SizeIs(1));
   EXPECT_EQ((*rows)[0].attempts, 1);
@@ -206,7 +206,7 @@ TEST_P(StoreConformance, ALaterMessageWaitsForTheEarlierEvenInItsBackoff) {
 TEST_P(StoreConformance, OutboxRowsEndOnce) {
   Take();
   ASSERT_CODE(kOk, CommitAlert(ToTwo("a"), 100));
-  const auto rows = store().DueOutbox(100, 10);
+  const auto rows = store().DueOutbox("", 100, 10);
   ASSERT_CODE(kOk, rows);
   ASSERT_THAT(*rows, SizeIs(2));
   const int64_t done = (*rows)[0].id;
@@ -238,13 +238,36 @@ TEST_P(StoreConformance, OutboxRowsEndOnce) {
   EXPECT_THAT(Due(1000), IsEmpty());
 }
 
+TEST_P(StoreConformance, DueOutboxGivesTheRowsOfOneNotifier) {
+  Take();
+  ASSERT_CODE(kOk, CommitAlert(ToTwo("a"), 100));
+  ASSERT_CODE(kOk, CommitAlert(ToTwo("b"), 100));
+  EXPECT_THAT(Must(store().OutboxNotifiers()), ElementsAre("chat", "pager"));
+  const auto rows = Must(store().DueOutbox("pager", 100, 10));
+  ASSERT_THAT(rows, SizeIs(2));
+  EXPECT_EQ(rows[0].notifier, "pager");
+  EXPECT_EQ(rows[0].alert, AlertId("a"));
+  EXPECT_THAT(Must(store().DueOutbox("nobody", 100, 10)), IsEmpty());
+  for (const OutboxRow& row : rows) {
+    ASSERT_CODE(kOk, store().OutboxDone(row.id, 100));
+  }
+  // One that waits for its next attempt waits, too.
+  const auto chat = Must(store().DueOutbox("chat", 100, 1));
+  ASSERT_CODE(kOk, store().OutboxDone(chat[0].id, 100));
+  const auto last = Must(store().DueOutbox("chat", 100, 1));
+  ASSERT_CODE(kOk, store().OutboxRetry(last[0].id, 900, "down"));
+  EXPECT_THAT(Must(store().OutboxNotifiers()), ElementsAre("chat"));
+  ASSERT_CODE(kOk, store().OutboxDone(last[0].id, 100));
+  EXPECT_THAT(Must(store().OutboxNotifiers()), IsEmpty());
+}
+
 TEST_P(StoreConformance, DueOutboxGivesTheOldestUpToTheLimit) {
   Take();
   for (int i = 0; i < 5; ++i) {
     ASSERT_CODE(kOk,
                 CommitAlert(TestUpsert(absl::StrCat("a", i), 1000), 100 - i));
   }
-  const auto rows = store().DueOutbox(100, 3);
+  const auto rows = store().DueOutbox("", 100, 3);
   ASSERT_CODE(kOk, rows);
   ASSERT_THAT(*rows, SizeIs(3));
   for (int i = 0; i < 3; ++i) {

@@ -32,7 +32,7 @@ void Resolve(Store& store, absl::string_view id) {
 }
 void SendAll(Store& store) {
   for (int i = 0; i < 1000; ++i) {
-    const auto rows = Must(store.DueOutbox(kLater, 100));
+    const auto rows = Must(store.DueOutbox("", kLater, 100));
     if (rows.empty()) return;
     for (const OutboxRow& row : rows) {
       ASSERT_CODE(kOk, store.OutboxDone(row.id, kResolvedAt));

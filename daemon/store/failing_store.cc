@@ -140,9 +140,14 @@ absl::StatusOr<EventTime> FailingStore::Watermark(absl::string_view partition) {
   return Run("Watermark", [&] { return store_->Watermark(partition); });
 }
 
-absl::StatusOr<std::vector<OutboxRow>> FailingStore::DueOutbox(int64_t now_ms,
-                                                               int limit) {
-  return Run("DueOutbox", [&] { return store_->DueOutbox(now_ms, limit); });
+absl::StatusOr<std::vector<std::string>> FailingStore::OutboxNotifiers() {
+  return Run("OutboxNotifiers", [&] { return store_->OutboxNotifiers(); });
+}
+
+absl::StatusOr<std::vector<OutboxRow>> FailingStore::DueOutbox(
+    absl::string_view notifier, int64_t now_ms, int limit) {
+  return Run("DueOutbox",
+             [&] { return store_->DueOutbox(notifier, now_ms, limit); });
 }
 
 absl::Status FailingStore::OutboxDone(int64_t id, int64_t now_ms) {

@@ -80,18 +80,37 @@ absl::StatusOr<std::vector<std::string>> NotifiersOf(Connection& db,
   return notifiers;
 }
 
+absl::StatusOr<std::vector<std::string>> ListOutboxNotifiers(Connection& db) {
+  // One search of the index for each name, however many messages wait.
+  Statement rows = db.Prepare(
+      "WITH RECURSIVE waiting (name) AS ("
+      "SELECT min(notifier) FROM outbox WHERE status = 0 UNION ALL "
+      "SELECT (SELECT min(notifier) FROM outbox "
+      "WHERE status = 0 AND notifier > name) "
+      "FROM waiting WHERE name IS NOT NULL) "
+      "SELECT name FROM waiting WHERE name IS NOT NULL");
+  std::vector<std::string> notifiers;
+  while (rows.Next()) notifiers.emplace_back(rows.Text(0));
+  if (!rows.status().ok()) return rows.status();
+  return notifiers;
+}
+
 absl::StatusOr<std::vector<OutboxRow>> DueOutboxRows(Connection& db,
+                                                     absl::string_view notifier,
                                                      int64_t now_ms,
                                                      int limit) {
-  Statement rows = db.Prepare(
+  // By notifier: what waits for one must not be read for all others.
+  Statement rows = db.Prepare(absl::StrCat(
       "SELECT o.num, o.idempotency_key, o.notifier, o.event, a.id, "
       "o.created_ms, o.attempts, o.next_attempt_ms, o.last_error "
       "FROM outbox o JOIN alert a ON a.num = o.alert "
-      "WHERE o.status = 0 AND o.next_attempt_ms <= ? AND NOT EXISTS ("
+      "WHERE o.status = 0 AND ",
+      notifier.empty() ? "?1 = ''" : "o.notifier = ?1",
+      " AND o.next_attempt_ms <= ?2 AND NOT EXISTS ("
       "SELECT 1 FROM outbox e WHERE e.status = 0 AND e.alert = o.alert "
       "AND e.notifier = o.notifier AND e.num < o.num) "
-      "ORDER BY o.num LIMIT ?");
-  rows.Bind(now_ms, BoundedLimit(limit));
+      "ORDER BY o.num LIMIT ?3"));
+  rows.Bind(notifier, now_ms, BoundedLimit(limit));
   std::vector<OutboxRow> due;
   while (rows.Next()) {
     OutboxRow row;

@@ -36,7 +36,9 @@ absl::Status AddOutboxRows(Connection& db, int64_t alert_num,
 absl::StatusOr<std::vector<std::string>> NotifiersOf(Connection& db,
                                                      int64_t alert_num);
 
+absl::StatusOr<std::vector<std::string>> ListOutboxNotifiers(Connection& db);
 absl::StatusOr<std::vector<OutboxRow>> DueOutboxRows(Connection& db,
+                                                     absl::string_view notifier,
                                                      int64_t now_ms, int limit);
 absl::Status FinishOutboxRow(Connection& db, int64_t id, int64_t now_ms);
 absl::Status RetryOutboxRow(Connection& db, int64_t id, int64_t next_attempt_ms,

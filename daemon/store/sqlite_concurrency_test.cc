@@ -54,7 +54,7 @@ TEST(SqliteConcurrencyTest, EverybodyAtOnceLosesNothing) {
         {"open", 1}, {"escalate", 2}, {"resolve", 3}};
     for (;;) {
       const bool last = finished;
-      const auto rows = store.DueOutbox(INT64_MAX, 50);
+      const auto rows = store.DueOutbox("", INT64_MAX, 50);
       ASSERT_TRUE(rows.ok()) << rows.status();
       for (const OutboxRow& row : *rows) {
         int& at = progress[row.alert.str() + row.notifier];

@@ -213,7 +213,14 @@ CREATE INDEX retention_gap ON gap (to_ms);
 CREATE INDEX retention_reject ON reject_sample (at_ms);
 )sql";
 
-constexpr absl::string_view kSteps[] = {kVersion1, kVersion2};
+// Each notifier looks for its own messages.
+constexpr absl::string_view kVersion3 = R"sql(
+DROP INDEX outbox_due;
+CREATE INDEX outbox_waiting ON outbox (notifier, num, next_attempt_ms)
+  WHERE status = 0;
+)sql";
+
+constexpr absl::string_view kSteps[] = {kVersion1, kVersion2, kVersion3};
 
 absl::Status Corrupt(absl::string_view what) {
   return absl::DataLossError(absl::StrCat("the database is corrupt: ", what));

@@ -187,9 +187,15 @@ absl::StatusOr<EventTime> SqliteStore::Watermark(absl::string_view partition) {
 
 // --- Outbox.
 
-absl::StatusOr<std::vector<OutboxRow>> SqliteStore::DueOutbox(int64_t now_ms,
-                                                              int limit) {
-  return Read([&](Connection& db) { return DueOutboxRows(db, now_ms, limit); });
+absl::StatusOr<std::vector<std::string>> SqliteStore::OutboxNotifiers() {
+  return Read([](Connection& db) { return ListOutboxNotifiers(db); });
+}
+
+absl::StatusOr<std::vector<OutboxRow>> SqliteStore::DueOutbox(
+    absl::string_view notifier, int64_t now_ms, int limit) {
+  return Read([&](Connection& db) {
+    return DueOutboxRows(db, notifier, now_ms, limit);
+  });
 }
 
 absl::Status SqliteStore::OutboxDone(int64_t id, int64_t now_ms) {

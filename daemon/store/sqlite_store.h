@@ -91,7 +91,9 @@ class SqliteStore : public Store {
                                             int limit) override;
   absl::StatusOr<EventTime> Watermark(absl::string_view partition) override;
 
-  absl::StatusOr<std::vector<OutboxRow>> DueOutbox(int64_t now_ms,
+  absl::StatusOr<std::vector<std::string>> OutboxNotifiers() override;
+  absl::StatusOr<std::vector<OutboxRow>> DueOutbox(absl::string_view notifier,
+                                                   int64_t now_ms,
                                                    int limit) override;
   absl::Status OutboxDone(int64_t id, int64_t now_ms) override;
   absl::Status OutboxRetry(int64_t id, int64_t next_attempt_ms,

@@ -356,7 +356,14 @@ TEST_F(SqliteStoreTest, TheQueriesOfALargeStoreUseTheirIndexes) {
                 "GROUP BY state, level",
                 "COVERING INDEX alert_state"},
            Case{"SELECT num FROM outbox o WHERE o.status = 0 AND "
-                "o.next_attempt_ms <= 5 AND NOT EXISTS (SELECT 1 FROM outbox e "
+                "o.notifier = 'n' AND o.next_attempt_ms <= 5 ORDER BY o.num",
+                "INDEX outbox_waiting (notifier=?)"},
+           Case{"SELECT min(notifier) FROM outbox WHERE status = 0 AND "
+                "notifier > 'a'",
+                "INDEX outbox_waiting (notifier>?)"},
+           Case{"SELECT num FROM outbox o WHERE o.status = 0 AND "
+                "o.notifier = 'n' AND o.next_attempt_ms <= 5 AND NOT EXISTS "
+                "(SELECT 1 FROM outbox e "
                 "WHERE e.status = 0 AND e.alert = o.alert AND "
                 "e.notifier = o.notifier AND e.num < o.num)",
                 "COVERING INDEX outbox_alert"},

@@ -299,12 +299,15 @@ class Store {
 
   // --- Outbox.
 
-  // Rows that are due at `now_ms`, oldest first, at most one per notifier and
-  // alert: a later message waits until the earlier one is done or given up.
+  // The notifiers that messages wait for, due or not, in order of name.
+  virtual absl::StatusOr<std::vector<std::string>> OutboxNotifiers() = 0;
+  // Rows of `notifier` that are due at `now_ms`, oldest first, at most one per
+  // notifier and alert: a later message waits until the earlier one is done or
+  // given up. All notifiers when `notifier` is empty.
   // Done, Retry and Dead count an attempt and end in FAILED_PRECONDITION for a
   // row that has ended otherwise; to repeat one that succeeded is harmless.
-  virtual absl::StatusOr<std::vector<OutboxRow>> DueOutbox(int64_t now_ms,
-                                                           int limit) = 0;
+  virtual absl::StatusOr<std::vector<OutboxRow>> DueOutbox(
+      absl::string_view notifier, int64_t now_ms, int limit) = 0;
   virtual absl::Status OutboxDone(int64_t id, int64_t now_ms) = 0;
   virtual absl::Status OutboxRetry(int64_t id, int64_t next_attempt_ms,
                                    absl::string_view error) = 0;

@@ -64,7 +64,7 @@ void DumpAlerts(Dump& dump, Store& store) {
   for (const auto& levels : *counts) {
     for (const int64_t count : levels) dump.Line("count", count);
   }
-  const auto outbox = store.DueOutbox(INT64_MAX, 10000);
+  const auto outbox = store.DueOutbox("", INT64_MAX, 10000);
   if (!outbox.ok()) return dump.Failed("outbox", outbox.status());
   for (const OutboxRow& row : *outbox) {
     dump.Line("outbox", row.id, row.idempotency_key, row.notifier, row.event,

@@ -160,6 +160,8 @@ class Attempt:
             for (name,) in connection.execute(
                     "SELECT name FROM sqlite_schema WHERE name LIKE 'retention_%' AND type = 'index'").fetchall():
                 connection.execute("DROP INDEX " + name)
+            connection.execute("DROP INDEX IF EXISTS outbox_waiting")
+            connection.execute("CREATE INDEX IF NOT EXISTS outbox_due ON outbox (next_attempt_ms) WHERE status = 0")
             connection.execute("PRAGMA user_version = 1")
             connection.commit()
         finally:
