@@ -333,10 +333,6 @@ absl::Status AlertmanagerNotifier::Post(const Target& target,
     return absl::InvalidArgumentError(
         absl::StrCat(status.message(), ": ", Excerpt(response->body)));
   }
-  // Alertmanager has no word for "no more messages": a proxy said it.
-  if (absl::IsFailedPrecondition(status)) {
-    return absl::UnavailableError(status.message());
-  }
   return status;
 }
 

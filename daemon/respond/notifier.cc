@@ -50,7 +50,7 @@ absl::optional<NotificationEvent> ParseNotificationEvent(
 }
 
 bool IsPermanentFailure(const absl::Status& status) {
-  return absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status);
+  return absl::IsInvalidArgument(status);
 }
 
 absl::Status WithRetryAfter(absl::Status status, absl::Duration wait) {
@@ -81,11 +81,15 @@ absl::Status StatusOfResponse(const HttpResponse& response, absl::Time now,
     return absl::InvalidArgumentError(
         absl::StrCat(text, ": it refuses this message"));
   }
-  if (code == 410) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(text, ": it wants no more messages"));
-  }
   const absl::Duration wait = RetryAfter(response, now);
+  // A proxy says that, too, while what is behind it is being replaced.
+  if (code == 410) {
+    return WithRetryAfter(
+        absl::NotFoundError(absl::StrCat(
+            text,
+            ": it wants no more messages, check the URL of this notifier")),
+        std::max(wait, kGoneWait));
+  }
   if (code == 401 || code == 403) {
     return WithRetryAfter(absl::PermissionDeniedError(absl::StrCat(
                               text, ": check the credential of this notifier")),

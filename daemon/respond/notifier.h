@@ -71,9 +71,8 @@ class Notifier {
 };
 
 // True for errors that another attempt cannot mend: the receiver refused the
-// message itself (INVALID_ARGUMENT) or said that it wants no more of them
-// (FAILED_PRECONDITION). Everything else, a wrong credential among it, can be
-// mended by somebody before the message is given up.
+// message itself (INVALID_ARGUMENT). Everything else, a wrong credential among
+// it, can be mended by somebody before the message is given up.
 bool IsPermanentFailure(const absl::Status& status);
 
 // A status that asks for a wait of at least `wait` before the next attempt.
@@ -84,12 +83,13 @@ absl::Duration RetryAfterOf(const absl::Status& status);
 // What a receiver's answer means for a message:
 //   2xx                   OK
 //   400, 413, 415, 422    INVALID_ARGUMENT: it refuses this message
-//   410                   FAILED_PRECONDITION: it wants no more messages
 //   401, 403              PERMISSION_DENIED \  somebody must change a setting;
-//   404, 405, 3xx         NOT_FOUND         /  tried again meanwhile
+//   404, 405, 410, 3xx    NOT_FOUND         /  tried again meanwhile
 //   429                   RESOURCE_EXHAUSTED
 //   everything else       UNAVAILABLE
-// with the wait of `Retry-After`. `who` begins the text.
+// with the wait of `Retry-After`, after 410 kGoneWait at least. `who` begins
+// the text.
+constexpr absl::Duration kGoneWait = absl::Minutes(10);
 absl::Status StatusOfResponse(const HttpResponse& response, absl::Time now,
                               absl::string_view who);
 

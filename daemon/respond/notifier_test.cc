@@ -26,12 +26,10 @@ TEST(StatusOfResponseTest, RefusedMessagesAreNotTriedAgain) {
     EXPECT_TRUE(absl::IsInvalidArgument(Judge(code))) << code;
     EXPECT_TRUE(IsPermanentFailure(Judge(code))) << code;
   }
-  EXPECT_TRUE(absl::IsFailedPrecondition(Judge(410)));
-  EXPECT_TRUE(IsPermanentFailure(Judge(410)));
 }
 
 TEST(StatusOfResponseTest, WhatAPersonCanMendIsTriedAgain) {
-  for (int code : {301, 307, 401, 403, 404, 405, 408, 429, 500, 502, 503}) {
+  for (int code : {301, 307, 401, 403, 404, 405, 408, 410, 429, 500, 502, 503}) {
     EXPECT_FALSE(Judge(code).ok()) << code;
     EXPECT_FALSE(IsPermanentFailure(Judge(code))) << code;
   }

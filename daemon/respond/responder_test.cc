@@ -284,6 +284,27 @@ TEST_F(ResponderTest, WaitsAsLongAsTheReceiverAsks) {
   EXPECT_EQ(oncall->Take(), "open a, open b");
 }
 
+// A single 410 dropped this message and all after it.
+TEST_F(ResponderTest, MessagesToAReceiverThatIsGoneWaitForIt) {
+  FakeNotifier* oncall = Add("oncall");
+  HttpResponse gone;
+  gone.status = 410;
+  oncall->Answer(StatusOfResponse(gone, clock_.Now(), "https://h"));
+  Make();
+  Open("a", {"oncall"});
+  Open("b", {"oncall"});
+  responder_->RunOnce(clock_.Now());
+  EXPECT_EQ(oncall->Take(), "open a");
+  EXPECT_EQ(Dead(), 0);
+  EXPECT_EQ(responder_->Stats().notifiers[0].consecutive_failures, 1);
+  EXPECT_TRUE(absl::StrContains(Log(), "answered 410"));
+  oncall->Answer(absl::OkStatus());
+  RunAfter(kGoneWait - absl::Seconds(1));
+  EXPECT_EQ(oncall->Take(), "");
+  RunAfter(absl::Seconds(1));
+  EXPECT_EQ(oncall->Take(), "open a, open b");
+}
+
 TEST_F(ResponderTest, ARefusedMessageIsGivenUpAtOnceAndHoldsUpNoOther) {
   FakeNotifier* oncall = Add("oncall");
   oncall->Answer([](const Notification& notification) {

@@ -65,11 +65,6 @@ absl::Status WebhookNotifier::ReadKeys() {
 }
 
 absl::Status WebhookNotifier::Notify(const Notification& notification) {
-  if (switched_off_) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        UrlOrigin(config_.urls[0]),
-        " answered 410 before; no messages are sent to it until a restart"));
-  }
   // Secrets are rotated under a running daemon. Create has read all of them, so
   // a file that is away for a moment does no harm.
   ReadKeys().IgnoreError();
@@ -85,10 +80,8 @@ absl::Status WebhookNotifier::Notify(const Notification& notification) {
   absl::StatusOr<HttpResponse> response =
       http_.Post(config_.urls[0], std::move(headers), std::move(body));
   if (!response.ok()) return response.status();
-  absl::Status status =
-      StatusOfResponse(*response, notification.now, UrlOrigin(config_.urls[0]));
-  switched_off_ = absl::IsFailedPrecondition(status);
-  return status;
+  return StatusOfResponse(*response, notification.now,
+                          UrlOrigin(config_.urls[0]));
 }
 
 }  // namespace keywatch

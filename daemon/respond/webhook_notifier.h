@@ -17,9 +17,6 @@ namespace keywatch {
 // `webhook-id` is the same for every attempt, `webhook-timestamp` is the
 // attempt's, `webhook-signature` covers both and the body. A receiver that
 // remembers ids sees every message once.
-//
-// An answer of 410 switches the notifier off until it is made anew: each
-// further Notify fails for good without a request.
 class WebhookNotifier : public Notifier {
  public:
   // INVALID_ARGUMENT for settings or secrets that cannot work, NOT_FOUND or
@@ -41,7 +38,6 @@ class WebhookNotifier : public Notifier {
   const NotifierConfig config_;
   const NotifierHttp http_;
   std::vector<Secret> keys_;  // one for each secret file
-  bool switched_off_ = false;
 };
 
 }  // namespace keywatch
