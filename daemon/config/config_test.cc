@@ -286,6 +286,16 @@ TEST(Config, NotifiersRollsAndKeysHaveWhatTheySay) {
   EXPECT_THAT(config.keys[0].permissions, ElementsAre("a", "b"));
 }
 
+// Nobody heard of a failed roll when only the default was set.
+TEST(Config, TheAlertOfAFailedRollGoesToTheDefaultWhenItNamesNobody) {
+  const Config config =
+      Good(absl::StrCat(kSource,
+                        "notifiers:\n"
+                        "  - {name: hook, type: webhook, url: 'https://h/x'}\n"
+                        "alerts: {default_notify: [hook]}\n"));
+  EXPECT_THAT(config.rolls.notify, ElementsAre("hook"));
+}
+
 TEST(Config, AProviderThatIsNotKnownNeedsItsDashboard) {
   EXPECT_THAT(
       Codes(Load(absl::StrCat(kSource, "rolls: {providers: [{name: own}]}"))

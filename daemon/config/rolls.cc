@@ -48,6 +48,7 @@ void ReadRolls(Section* root, Config* config) {
   rolls.quiet_time = reader.Duration("quiet_time", rolls.quiet_time,
                                      absl::Minutes(1), absl::Hours(24 * 90));
   rolls.notify = NotifierNames(&section, "notify", *config);
+  if (rolls.notify.empty()) rolls.notify = config->default_notify;
   section.Finish();
 }
 

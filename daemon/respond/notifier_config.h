@@ -95,7 +95,8 @@ struct RollerConfig {
   // An old key that is never seen refused counts as dead when its log was read
   // without a gap for this long after the expiry and shows no use of it.
   absl::Duration quiet_time = absl::Hours(24);
-  // Notifiers of the alert that a failed roll raises.
+  // Notifiers of the alert that a failed roll raises; the configuration gives
+  // the default ones when it names none.
   std::vector<std::string> notify;
 };
 

@@ -29,7 +29,8 @@ TEST(StatusOfResponseTest, RefusedMessagesAreNotTriedAgain) {
 }
 
 TEST(StatusOfResponseTest, WhatAPersonCanMendIsTriedAgain) {
-  for (int code : {301, 307, 401, 403, 404, 405, 408, 410, 429, 500, 502, 503}) {
+  for (int code :
+       {301, 307, 401, 403, 404, 405, 408, 410, 429, 500, 502, 503}) {
     EXPECT_FALSE(Judge(code).ok()) << code;
     EXPECT_FALSE(IsPermanentFailure(Judge(code))) << code;
   }
