@@ -176,8 +176,11 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(Config config, Options options,
     app->history_ = *std::move(history);
   }
 
+  const absl::StatusOr<std::vector<StreamCursor>> cursors =
+      app->store_->ListCursors();
+  if (!cursors.ok()) return Annotate(cursors.status(), "state");
   absl::StatusOr<Installation> installation =
-      OpenInstallation(settings.state_directory);
+      OpenInstallation(settings.state_directory, !cursors->empty());
   if (!installation.ok()) return installation.status();
   app->seen_seed_ = installation->seen_seed;
   app->redactor_ = std::make_unique<Redactor>(std::move(installation->pepper));

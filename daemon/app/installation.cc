@@ -38,16 +38,34 @@ absl::Status Write(const std::string& path, const std::string& text) {
   if (rename(temporary.c_str(), path.c_str()) != 0) {
     return FileError("rename", temporary);
   }
-  return absl::OkStatus();
+  // What is written from now on means something under this pepper only: its
+  // name must be on disk first.
+  const int directory = open(path.substr(0, path.rfind('/')).c_str(),
+                             O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = directory >= 0 && fsync(directory) == 0;
+  const absl::Status status =
+      synced ? absl::OkStatus() : FileError("sync the directory of", path);
+  if (directory >= 0) close(directory);
+  return status;
+}
+
+// A database without its pepper, in words: what is to be done.
+absl::Status Lost(const std::string& path, absl::string_view how) {
+  return absl::DataLossError(absl::StrCat(
+      path, how, ": restore it from a backup (`keywatch backup` copies it). ",
+      "Without it the keys that were known by their fingerprint get new names; "
+      "to accept that, make another one: (umask 077; openssl rand -hex 32 > ",
+      path, "), owned by the daemon's user"));
 }
 
 }  // namespace
 
 absl::StatusOr<Installation> OpenInstallation(
-    const std::string& state_directory) {
+    const std::string& state_directory, bool has_data) {
   const std::string path = absl::StrCat(state_directory, "/pepper");
   int fd = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0 && errno == ENOENT) {
+    if (has_data) return Lost(path, " is missing beside its database");
     absl::Status written = Write(
         path,
         absl::StrCat(absl::BytesToHexString(RandomBytes(kPepperBytes)), "\n"));
@@ -69,11 +87,7 @@ absl::StatusOr<Installation> OpenInstallation(
   bool valid = hex.size() == 2 * kPepperBytes;
   for (char c : hex) valid = valid && absl::ascii_isxdigit(c);
   if (!valid) {
-    return absl::DataLossError(absl::StrCat(
-        path,
-        " is damaged: restore it from a backup. Without it the keys that "
-        "were known by their fingerprint get new names; to accept that, "
-        "remove the file"));
+    return Lost(path, " is damaged");
   }
   const std::string pepper = absl::HexStringToBytes(hex);
   Installation out;

@@ -20,9 +20,10 @@ struct Installation {
 };
 
 // Reads the file, or makes it when there is none. DATA_LOSS for a file that is
-// not what was written, PERMISSION_DENIED when others may read it.
+// not what was written, or is missing beside a database that `has_data`;
+// PERMISSION_DENIED when others may read it.
 absl::StatusOr<Installation> OpenInstallation(
-    const std::string& state_directory);
+    const std::string& state_directory, bool has_data);
 
 }  // namespace keywatch
 

@@ -32,11 +32,26 @@ SqliteStore::SqliteStore(std::unique_ptr<StateDirectory> directory,
       partitions_(engine_.get()),
       control_(std::move(control)) {}
 
+absl::Status SqliteStore::CheckFiles() {
+  const std::string database = directory_->File("keywatch.db");
+  for (const auto& [file, path] :
+       {std::make_pair(&database_, database),
+        std::make_pair(&log_, absl::StrCat(database, "-wal"))}) {
+    if (file->IsAt(path)) continue;
+    return absl::UnavailableError(absl::StrCat(
+        path,
+        " was deleted or replaced under the running daemon: put the file back, "
+        "or stop the daemon and restore a backup"));
+  }
+  return absl::OkStatus();
+}
+
 template <typename Body>
 auto SqliteStore::Write(Body body)
     -> decltype(body(std::declval<Connection&>())) {
   absl::MutexLock lock(&write_mu_);
   Connection& db = *control_;
+  if (absl::Status files = CheckFiles(); !files.ok()) return files;
   decltype(body(db)) result = absl::UnknownError("not run");
   const absl::Status status = db.Write([&]() -> absl::Status {
     result = body(db);
@@ -68,6 +83,7 @@ absl::Status SqliteStore::Checkpoint(absl::string_view partition, int64_t epoch,
                                      const CheckpointBatch& batch) {
   absl::MutexLock engine_lock(&engine_mu_);
   absl::MutexLock write_lock(&write_mu_);
+  if (absl::Status files = CheckFiles(); !files.ok()) return files;
   return partitions_.Checkpoint(partition, epoch, batch);
 }
 

@@ -125,6 +125,9 @@ class SqliteStore : public Store {
               std::unique_ptr<Connection> control,
               std::unique_ptr<ConnectionPool> readers, int busy_timeout_ms);
 
+  // UNAVAILABLE when the database's files are no longer where they were opened:
+  // what is written to them would be gone with this process.
+  absl::Status CheckFiles() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   // Runs `body(Connection&)` in a durable transaction and gives its result.
   template <typename Body>
   auto Write(Body body) -> decltype(body(std::declval<Connection&>()));
@@ -146,6 +149,10 @@ class SqliteStore : public Store {
   const std::unique_ptr<Connection> engine_ ABSL_PT_GUARDED_BY(engine_mu_);
   PartitionTables partitions_ ABSL_GUARDED_BY(engine_mu_);
   const std::unique_ptr<Connection> control_ ABSL_PT_GUARDED_BY(write_mu_);
+  // The database and its log, as first seen; SQLite keeps both as long as they
+  // are open.
+  FileOnDisk database_ ABSL_GUARDED_BY(write_mu_);
+  FileOnDisk log_ ABSL_GUARDED_BY(write_mu_);
 };
 
 }  // namespace keywatch

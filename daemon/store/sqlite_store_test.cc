@@ -316,6 +316,32 @@ TEST_F(SqliteStoreTest, ALogLeftByACrashIsUsed) {
   EXPECT_EQ(store->GetAlert(AlertId("alert-3"))->count, 6);
 }
 
+// Commits went on into files without a name, and were gone at the next start.
+TEST_F(SqliteStoreTest, ADatabaseThatIsDeletedUnderTheDaemonTakesNoCommit) {
+  const std::unique_ptr<SqliteStore> store = MustOpen();
+  const auto partition =
+      store->OpenPartition("p", "me", [](const StateRow&) {});
+  const auto commit = [&](int64_t number) {
+    return store->Checkpoint("p", partition->epoch, TestBatch(number));
+  };
+  ASSERT_TRUE(commit(1).ok());
+  for (const std::string& path : {Database(), Database() + "-wal"}) {
+    const std::string away = directory_.File("away");
+    ASSERT_EQ(rename(path.c_str(), away.c_str()), 0);
+    const absl::Status gone = commit(2);
+    EXPECT_TRUE(absl::IsUnavailable(gone)) << gone;
+    EXPECT_TRUE(absl::StrContains(gone.message(), "was deleted or replaced"));
+    WriteFile(path, "another one");
+    EXPECT_TRUE(absl::IsUnavailable(commit(2)));
+    EXPECT_TRUE(absl::IsUnavailable(store->AppendAudit(AuditEntry())));
+    EXPECT_EQ(*store->Watermark("p"), 1000);
+    // Put back, it goes on.
+    ASSERT_EQ(rename(away.c_str(), path.c_str()), 0);
+  }
+  EXPECT_TRUE(commit(2).ok());
+  EXPECT_EQ(*store->Watermark("p"), 2000);
+}
+
 TEST_F(SqliteStoreTest, TheQueriesOfALargeStoreUseTheirIndexes) {
   MustOpen().reset();
   sqlite3* db = nullptr;

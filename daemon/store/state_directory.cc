@@ -100,6 +100,16 @@ std::string StateDirectory::File(absl::string_view name) const {
   return absl::StrCat(path_, "/", name);
 }
 
+bool FileOnDisk::IsAt(const std::string& path) {
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0) return false;
+  if (inode_ == 0) {
+    device_ = info.st_dev;
+    inode_ = info.st_ino;
+  }
+  return info.st_dev == device_ && info.st_ino == inode_;
+}
+
 absl::Status MakePrivateFile(const std::string& path) {
   const int file = open(
       path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);

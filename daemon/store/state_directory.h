@@ -1,6 +1,7 @@
 #ifndef DAEMON_STORE_STATE_DIRECTORY_H_
 #define DAEMON_STORE_STATE_DIRECTORY_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -34,6 +35,18 @@ class StateDirectory {
 
   const std::string path_;
   const int lock_;  // file descriptor of keywatch.lock
+};
+
+// Which file a path named when it was first asked about. Thread-compatible.
+class FileOnDisk {
+ public:
+  // False when `path` names no file, or another one than the first time that
+  // there was one.
+  bool IsAt(const std::string& path);
+
+ private:
+  uint64_t device_ = 0;
+  uint64_t inode_ = 0;
 };
 
 // Makes `path` with mode 0600 and no content, or takes from an existing one the
