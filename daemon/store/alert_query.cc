@@ -192,7 +192,9 @@ absl::StatusOr<std::pair<std::vector<Alert>, int64_t>> AlertsChangedAfter(
 }
 
 absl::StatusOr<int64_t> LastAlertChange(Connection& db) {
-  return db.QueryInt("SELECT coalesce(max(change), 0) FROM alert");
+  return db.QueryInt(
+      "SELECT max(coalesce((SELECT max(change) FROM alert), 0), last) "
+      "FROM alert_change");
 }
 
 }  // namespace keywatch

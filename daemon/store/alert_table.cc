@@ -18,7 +18,8 @@ struct StoredAlert {
 };
 
 constexpr char kNextChange[] =
-    "(SELECT coalesce(max(change), 0) + 1 FROM alert)";
+    "(SELECT max(coalesce((SELECT max(change) FROM alert), 0), last) + 1 "
+    "FROM alert_change)";
 
 absl::StatusOr<StoredAlert> FindAlert(Connection& db, const AlertId& id) {
   StoredAlert stored;

@@ -44,6 +44,20 @@ bool Has(Store& store, absl::string_view id) {
   return store.GetAlert(AlertId(id)).ok();
 }
 
+// A watcher that had seen the dropped alert's change missed the next one.
+TEST_P(StoreConformance, ADroppedAlertsChangeNumberIsNotUsedAgain) {
+  Take();
+  ASSERT_CODE(kOk, CommitAlert(Ended("a")));
+  Resolve(store(), "a");
+  SendAll(store());
+  const int64_t seen = Must(store().LastAlertChange());
+  ASSERT_EQ(PruneAlerts(store(), kLater), 1);
+  EXPECT_EQ(Must(store().LastAlertChange()), seen);
+  ASSERT_CODE(kOk, CommitAlert(Ended("b")));
+  EXPECT_GT(Must(store().LastAlertChange()), seen);
+  EXPECT_EQ(Must(store().AlertsChangedAfter(seen, 10)).first.size(), 1u);
+}
+
 TEST_P(StoreConformance, AnOldAlertThatIsOverGoesWithItsMessages) {
   Take();
   ASSERT_CODE(kOk, CommitAlert(Ended("a")));

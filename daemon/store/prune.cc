@@ -57,8 +57,14 @@ absl::Status PruneAlerts(Connection& db, int64_t before_ms, int64_t limit,
                          int64_t* deleted) {
   const absl::StatusOr<std::vector<int64_t>> alerts =
       Find(db, kOldAlerts, before_ms, limit);
-  if (!alerts.ok()) return alerts.status();
-  absl::Status status = Delete(db, "outbox", "alert", *alerts, nullptr);
+  if (!alerts.ok() || alerts->empty()) return alerts.status();
+  // The newest change may be among them; its number is not given again.
+  absl::Status status = db.Prepare(
+                              "UPDATE alert_change SET last = max(last, "
+                              "coalesce((SELECT max(change) FROM alert), 0))")
+                            .Run();
+  if (!status.ok()) return status;
+  status = Delete(db, "outbox", "alert", *alerts, nullptr);
   if (status.ok()) {
     status = Delete(db, "alert_detail", "num", *alerts, nullptr);
   }

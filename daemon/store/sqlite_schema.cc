@@ -213,11 +213,19 @@ CREATE INDEX retention_gap ON gap (to_ms);
 CREATE INDEX retention_reject ON reject_sample (at_ms);
 )sql";
 
-// Each notifier looks for its own messages.
+// Each notifier looks for its own messages; changes are numbered once.
 constexpr absl::string_view kVersion3 = R"sql(
 DROP INDEX outbox_due;
 CREATE INDEX outbox_waiting ON outbox (notifier, num, next_attempt_ms)
   WHERE status = 0;
+
+-- The newest change of alerts that are gone, so that no number comes again.
+CREATE TABLE alert_change (
+  num INTEGER PRIMARY KEY,
+  last INTEGER NOT NULL
+) STRICT;
+INSERT INTO alert_change (num, last)
+  SELECT 1, coalesce(max(change), 0) FROM alert;
 )sql";
 
 constexpr absl::string_view kSteps[] = {kVersion1, kVersion2, kVersion3};

@@ -162,6 +162,7 @@ class Attempt:
                 connection.execute("DROP INDEX " + name)
             connection.execute("DROP INDEX IF EXISTS outbox_waiting")
             connection.execute("CREATE INDEX IF NOT EXISTS outbox_due ON outbox (next_attempt_ms) WHERE status = 0")
+            connection.execute("DROP TABLE IF EXISTS alert_change")
             connection.execute("PRAGMA user_version = 1")
             connection.commit()
         finally:
