@@ -63,7 +63,8 @@ struct Roll {
   // Proof, from the log: 0 until seen.
   int64_t new_key_first_success_ms = 0;
   int64_t old_key_last_success_ms = 0;  // the last one at all
-  int64_t old_key_refused_ms = 0;       // first refusal after the expiry
+  // First refusal after the expiry; before the confirmation, since the start.
+  int64_t old_key_refused_ms = 0;
   std::string dashboard_url;
   std::vector<RollFollowUp> follow_ups;
   std::vector<RollStep> steps;

@@ -141,7 +141,15 @@ void KeyProfiler::Observe(const Event& event) {
   profile.last_seen_ms = std::max(profile.last_seen_ms, time);
   ++profile.requests;
   const int status = Status(event.at(fields.status));
-  if (status == 401 || status == 403) ++profile.denied;
+  if (status == 401 || status == 403) {
+    ++profile.denied;
+    profile.last_denied_ms = std::max(profile.last_denied_ms, time);
+  }
+  // Logs without a status have an outcome.
+  if ((status > 0 && status < 400) ||
+      (status == 0 && Text(event, fields.event_outcome, buffer) == "success")) {
+    profile.last_success_ms = std::max(profile.last_success_ms, time);
+  }
   if (status >= 400 && status < 600) ++profile.failed;
   const absl::string_view kind = Text(event, fields.key_kind, buffer);
   if (!kind.empty() && profile.kind != kind) profile.kind = std::string(kind);

@@ -58,6 +58,9 @@ TEST_F(KeyProfilerTest, CountsWhatAKeyDid) {
   EXPECT_EQ(p.requests, 3);
   EXPECT_EQ(p.denied, 1);
   EXPECT_EQ(p.failed, 2);
+  // The proof of a roll: neither was kept.
+  EXPECT_EQ(p.last_success_ms, 2000);
+  EXPECT_EQ(p.last_denied_ms, 1000);
   ASSERT_EQ(p.operations.size(), 1u);
   EXPECT_EQ(p.operations[0].count, 2);
   EXPECT_EQ(p.operations[0].first_ms, 1000);

@@ -78,12 +78,14 @@ void TakeNewKeySuccess(const RollEvidence& evidence, Roll* roll, bool* changed,
 }
 
 // The refusal that stands: since the last success the first one known of.
-void TakeRefusal(const RollEvidence& evidence, Roll* roll,
-                 const AddStep& step) {
+void TakeRefusal(const RollerConfig& config, const RollEvidence& evidence,
+                 Roll* roll, const AddStep& step) {
   const EventTime success_ms = std::max<EventTime>(
       roll->old_key_last_success_ms, evidence.old_key_last_success_ms);
   const EventTime time_ms = evidence.old_key_last_refused_ms;
   if (time_ms <= success_ms) return;
+  // Of before the confirmation, which names a later expiry.
+  if (roll->old_expires_ms != 0 && time_ms < Deadline(*roll, config)) return;
   if (roll->old_key_refused_ms > success_ms) return;
   step(absl::StrCat("the old key was refused at ", FormatTime(time_ms)));
   roll->old_key_refused_ms = time_ms;
@@ -173,8 +175,9 @@ void MergeKeyUse(const Roll& roll, const RollerConfig& config,
         (*late_ms <= forgiven_ms || time_ms < *late_ms)) {
       *late_ms = time_ms;
     }
-  } else if (use == KeyUse::kRefused && confirmed &&
-             time_ms >= Deadline(roll, config)) {
+  } else if (use == KeyUse::kRefused &&
+             time_ms >=
+                 (confirmed ? Deadline(roll, config) : roll.started_ms)) {
     evidence->old_key_last_refused_ms =
         std::max(evidence->old_key_last_refused_ms, time_ms);
   }
@@ -209,7 +212,7 @@ std::vector<std::string> AdvanceRoll(const RollerConfig& config,
     step(absl::StrCat("the old key ", roll->old_key.view(), " expired at ",
                       FormatTime(roll->old_expires_ms)));
   }
-  if (confirmed) TakeRefusal(evidence, roll, step);
+  TakeRefusal(config, evidence, roll, step);
   if (late) {
     step(absl::StrCat("FAILED: the old key worked at ", FormatTime(late_ms),
                       ", after its expiry at ",

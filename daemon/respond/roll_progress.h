@@ -38,7 +38,8 @@ struct RollEvidence {
   // and, of a completed roll, later than all that was known when it completed.
   EventTime old_key_late_success_ms = 0;
   // After the expiry and its tolerance: the last one. An earlier refusal proves
-  // nothing: the provider ends a key in one place sooner than in another.
+  // nothing: the provider ends a key in one place sooner than in another. While
+  // the expiry is not known yet, the last one since the roll began.
   EventTime old_key_last_refused_ms = 0;
 };
 

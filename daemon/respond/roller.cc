@@ -36,7 +36,7 @@ absl::Status NotAllowed(const Roll& roll, absl::string_view what) {
 }
 
 std::string ExpiryText(EventTime expires_ms, EventTime now_ms) {
-  return expires_ms <= now_ms ? std::string("at once")
+  return expires_ms == now_ms ? std::string("at once")
                               : absl::StrCat("at ", FormatTime(expires_ms));
 }
 
@@ -134,15 +134,12 @@ absl::StatusOr<Roll> Roller::Confirm(const ConfirmRequest& request,
     if (!status.ok()) return status;
   }
   const EventTime now_ms = ToEventTime(now);
-  EventTime expires_ms = now_ms;
-  if (request.old_expires.has_value()) {
-    if (*request.old_expires < now - kNowTolerance) {
-      return absl::InvalidArgumentError(
-          "the expiry of the old key is in the past; if the key has stopped "
-          "working already, leave it out");
-    }
-    expires_ms = std::max(now_ms, ToEventTime(*request.old_expires));
-  }
+  // It cannot have ended by a roll that had not begun.
+  const auto expiry_of = [&](const Roll& roll) {
+    return request.old_expires.has_value()
+               ? std::max(roll.started_ms, ToEventTime(*request.old_expires))
+               : now_ms;
+  };
   const absl::StatusOr<KeyProfile> profile = store_->GetKey(request.new_key);
   if (!profile.ok() && !absl::IsNotFound(profile.status())) {
     return profile.status();
@@ -153,7 +150,7 @@ absl::StatusOr<Roll> Roller::Confirm(const ConfirmRequest& request,
         if (roll->state != RollState::kAwaitingOperator) {
           const bool same_expiry =
               request.old_expires.has_value()
-                  ? roll->old_expires_ms == ToEventTime(*request.old_expires)
+                  ? roll->old_expires_ms == expiry_of(*roll)
                   : roll->old_expires_ms <= now_ms;
           if (!IsFinished(roll->state) && roll->new_key == request.new_key &&
               same_expiry) {
@@ -173,6 +170,24 @@ absl::StatusOr<Roll> Roller::Confirm(const ConfirmRequest& request,
           return absl::InvalidArgumentError(
               "the new key is the old key; a rolled key has an id of its own");
         }
+        const EventTime expires_ms = expiry_of(*roll);
+        if (request.old_expires.has_value() &&
+            *request.old_expires <
+                FromEventTime(roll->started_ms) - kNowTolerance) {
+          return absl::InvalidArgumentError(
+              "the expiry of the old key is before the roll began; if the key "
+              "has stopped working already, leave it out");
+        }
+        const EventTime works_ms =
+            std::max<EventTime>(roll->old_key_last_success_ms,
+                                EvidenceOf(roll->id).old_key_last_success_ms);
+        if (expires_ms < now_ms &&
+            works_ms > expires_ms + absl::ToInt64Milliseconds(
+                                        config_.expiry_tolerance)) {
+          return absl::InvalidArgumentError(absl::StrCat(
+              "the old key worked at ", FormatTime(works_ms),
+              ", after that expiry; give the time at which it really ends"));
+        }
         const absl::Duration most =
             ProviderOf(config_, roll->old_key.view()).max_overlap;
         // What was within bounds when it was typed stays so.
@@ -185,6 +200,8 @@ absl::StatusOr<Roll> Roller::Confirm(const ConfirmRequest& request,
         roll->new_key = request.new_key;
         roll->old_expires_ms = expires_ms;
         roll->state = RollState::kAwaitingExpiry;
+        // A key that is to live on was refused for another reason.
+        if (expires_ms > now_ms) roll->old_key_refused_ms = 0;
         const std::string what = absl::StrCat(
             "confirmed: the new key is ", roll->new_key.view(),
             ", the old one stops working ", ExpiryText(expires_ms, now_ms));
@@ -201,10 +218,13 @@ absl::StatusOr<Roll> Roller::Confirm(const ConfirmRequest& request,
             LifecycleOf(*roll, "key_rolled", now_ms, request.actor));
         // Rules judge what comes after it, so it comes when a success counts:
         // the provider takes its time, and requests were on their way.
-        change.lifecycle.push_back(LifecycleOf(
-            *roll, "key_expired",
-            expires_ms + absl::ToInt64Milliseconds(config_.expiry_tolerance),
-            request.actor));
+        // Never in the past, which rules have judged already.
+        change.lifecycle.push_back(
+            LifecycleOf(*roll, "key_expired",
+                        std::max<EventTime>(
+                            now_ms, expires_ms + absl::ToInt64Milliseconds(
+                                                     config_.expiry_tolerance)),
+                        request.actor));
         change.made = true;
         change.action = "roll.confirm";
         change.actor = request.actor;

@@ -67,7 +67,8 @@ class Roller {
   struct ConfirmRequest {
     RollId roll;
     KeyId new_key;
-    // nullopt: it stopped working at once.
+    // nullopt: it has stopped working. A time since the roll began, or one to
+    // come; the log's evidence of before the confirmation counts.
     absl::optional<absl::Time> old_expires;
     std::string actor;
   };
@@ -149,6 +150,8 @@ class Roller {
                                     EventTime time_ms, absl::string_view actor);
   // Whether the old key made what outlives it: endpoints, destinations.
   bool LeavesEndpoints(const Roll& roll) const;
+  // Adds to `evidence` what the new key did before it was known to be one.
+  absl::Status AddNewKeySuccess(const Roll& roll, RollEvidence* evidence) const;
   absl::StatusOr<RollSilence> SilenceOf(const Roll& roll) const;
   void AddFollowUps(Roll* roll) const;
 

@@ -178,6 +178,64 @@ TEST_F(RollerTest, GuidesFromStartToProof) {
                                       "ada roll.confirm", "ada roll.start"}));
 }
 
+// The guide asks to give the new key to everything and to confirm then; what
+// the log showed until then was lost.
+TEST_F(RollerTest, WhatTheLogShowsBeforeTheConfirmationCounts) {
+  const Roll roll = Start();
+  now_ += absl::Minutes(5);
+  KeyProfile profile;
+  profile.key = kNew;
+  profile.first_seen_ms = profile.last_seen_ms = ToEventTime(now_);
+  profile.last_success_ms = ToEventTime(now_);
+  profile.requests = 1;
+  CommitProfile(profile);
+  ASSERT_TRUE(Use(kNew, KeyUse::kSucceeded).ok());
+  ASSERT_TRUE(Use(kOld, KeyUse::kRefused).ok());
+  const EventTime seen_ms = ToEventTime(now_);
+  // Also over a restart.
+  Make();
+  now_ += absl::Minutes(10);
+  const absl::StatusOr<Roll> confirmed = Confirm(roll.id);
+  ASSERT_TRUE(confirmed.ok()) << confirmed.status();
+  EXPECT_EQ(confirmed->new_key_first_success_ms, seen_ms);
+  EXPECT_EQ(confirmed->old_key_refused_ms, seen_ms);
+  CloseAll(roll.id);
+  ReadUntil(now_);
+  ASSERT_TRUE(roller_->RunOnce(now_).ok());
+  EXPECT_EQ(State(roll.id), RollState::kCompleted) << Steps(roll.id);
+}
+
+TEST_F(RollerTest, ARefusalBeforeAnOverlapProvesNothing) {
+  const Roll roll = Start();
+  ASSERT_TRUE(Use(kOld, KeyUse::kRefused).ok());
+  EXPECT_NE(store_->GetRoll(roll.id)->old_key_refused_ms, 0);
+  now_ += absl::Minutes(1);
+  ASSERT_TRUE(Confirm(roll.id, now_ + absl::Hours(1)).ok());
+  EXPECT_EQ(store_->GetRoll(roll.id)->old_key_refused_ms, 0);
+  now_ += absl::Minutes(1);
+  ASSERT_TRUE(roller_->RunOnce(now_).ok());
+  EXPECT_EQ(store_->GetRoll(roll.id)->old_key_refused_ms, 0);
+}
+
+// The true time of the expiry was refused when it was ten minutes ago.
+TEST_F(RollerTest, AnExpirySinceTheRollBeganIsTaken) {
+  const Roll roll = Start();
+  now_ += absl::Minutes(5);
+  ASSERT_TRUE(Use(kOld, KeyUse::kSucceeded).ok());
+  now_ += absl::Minutes(15);
+  const absl::Status late = Confirm(roll.id, now_ - absl::Minutes(19)).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(late)) << late;
+  EXPECT_TRUE(absl::StrContains(late.message(), "worked at")) << late;
+  const absl::Time expired = now_ - absl::Minutes(10);
+  const absl::StatusOr<Roll> confirmed = Confirm(roll.id, expired);
+  ASSERT_TRUE(confirmed.ok()) << confirmed.status();
+  EXPECT_EQ(confirmed->old_expires_ms, ToEventTime(expired));
+  EXPECT_EQ(confirmed->state, RollState::kVerifying);
+  // Rules learn of it now: what was before has been judged.
+  EXPECT_EQ(Lifecycle(now_ - absl::Milliseconds(1)), "");
+  EXPECT_EQ(Lifecycle(now_), "key_rolled mk_old, key_expired mk_old");
+}
+
 TEST_F(RollerTest, AnOverlapEndsByTheClock) {
   const Roll started = Start();
   const absl::Time expiry = now_ + absl::Hours(24);

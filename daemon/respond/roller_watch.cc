@@ -54,7 +54,10 @@ absl::StatusOr<Roll> Roller::Mutate(const RollId& id, EventTime now_ms,
 
 absl::StatusOr<bool> Roller::MoveOn(EventTime now_ms, Roll* roll,
                                     std::vector<LifecycleEvent>* lifecycle) {
-  const RollEvidence evidence = EvidenceOf(roll->id);
+  RollEvidence evidence = EvidenceOf(roll->id);
+  if (absl::Status status = AddNewKeySuccess(*roll, &evidence); !status.ok()) {
+    return status;
+  }
   RollSilence silence;
   if (NeedsSilence(*roll)) {
     absl::StatusOr<RollSilence> known = SilenceOf(*roll);
@@ -88,6 +91,24 @@ absl::StatusOr<bool> Roller::MoveOn(EventTime now_ms, Roll* roll,
     if (!raised.ok()) return raised.status();
   }
   return changed;
+}
+
+absl::Status Roller::AddNewKeySuccess(const Roll& roll,
+                                      RollEvidence* evidence) const {
+  if (roll.new_key.empty() || roll.new_key_first_success_ms != 0 ||
+      evidence->new_key_first_success_ms != 0) {
+    return absl::OkStatus();
+  }
+  const absl::StatusOr<KeyProfile> profile = store_->GetKey(roll.new_key);
+  if (absl::IsNotFound(profile.status())) return absl::OkStatus();
+  if (!profile.ok()) return profile.status();
+  if (profile->last_success_ms >= roll.started_ms) {
+    evidence->new_key_first_success_ms =
+        profile->failed == 0 && profile->first_seen_ms >= roll.started_ms
+            ? profile->first_seen_ms
+            : profile->last_success_ms;
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<RollSilence> Roller::SilenceOf(const Roll& roll) const {

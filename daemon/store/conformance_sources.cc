@@ -121,6 +121,8 @@ TEST_P(StoreConformance, KeyProfilesAreStoredWhole) {
   EXPECT_EQ(key->requests, 11);
   EXPECT_EQ(key->denied, 5);
   EXPECT_EQ(key->failed, 3);
+  EXPECT_EQ(key->last_success_ms, 1011);
+  EXPECT_EQ(key->last_denied_ms, 911);
   ASSERT_THAT(key->operations, SizeIs(1));
   EXPECT_EQ(key->operations[0].value, "GET /v1/charges");
   EXPECT_EQ(key->operations[0].count, 11);

@@ -20,7 +20,9 @@ absl::Status ReadProfile(const Statement& row, KeyProfile* profile) {
   profile->requests = row.Int(4);
   profile->denied = row.Int(5);
   profile->failed = row.Int(6);
-  return DecodeKeyLists(row.Bytes(7), profile);
+  profile->last_success_ms = row.Int(7);
+  profile->last_denied_ms = row.Int(8);
+  return DecodeKeyLists(row.Bytes(9), profile);
 }
 
 }  // namespace
@@ -30,18 +32,20 @@ absl::Status WriteKeyProfiles(Connection& db,
   if (profiles.empty()) return absl::OkStatus();
   Statement put = db.Prepare(
       "INSERT INTO key_profile (key_id, kind, first_seen_ms, last_seen_ms, "
-      "requests, denied, failed, lists) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+      "requests, denied, failed, last_success_ms, last_denied_ms, lists) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
       "ON CONFLICT (key_id) DO UPDATE SET kind = excluded.kind, "
       "first_seen_ms = excluded.first_seen_ms, "
       "last_seen_ms = excluded.last_seen_ms, requests = excluded.requests, "
       "denied = excluded.denied, failed = excluded.failed, "
-      "lists = excluded.lists");
+      "last_success_ms = excluded.last_success_ms, "
+      "last_denied_ms = excluded.last_denied_ms, lists = excluded.lists");
   for (const KeyProfile& profile : profiles) {
     const std::string lists = EncodeKeyLists(profile);
-    const absl::Status status =
-        put.Run(profile.key.view(), profile.kind, profile.first_seen_ms,
-                profile.last_seen_ms, profile.requests, profile.denied,
-                profile.failed, Blob{lists});
+    const absl::Status status = put.Run(
+        profile.key.view(), profile.kind, profile.first_seen_ms,
+        profile.last_seen_ms, profile.requests, profile.denied, profile.failed,
+        profile.last_success_ms, profile.last_denied_ms, Blob{lists});
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
@@ -50,7 +54,8 @@ absl::Status WriteKeyProfiles(Connection& db,
 absl::StatusOr<KeyProfile> ReadKeyProfile(Connection& db, const KeyId& key) {
   Statement row = db.Prepare(
       "SELECT key_id, kind, first_seen_ms, last_seen_ms, requests, denied, "
-      "failed, lists FROM key_profile WHERE key_id = ?");
+      "failed, last_success_ms, last_denied_ms, lists FROM key_profile WHERE "
+      "key_id = ?");
   row.Bind(key.view());
   if (row.Next()) {
     KeyProfile profile;
@@ -78,11 +83,13 @@ absl::StatusOr<KeyPage> ListKeyProfiles(Connection& db,
       filter.page_token.empty()
           ? db.Prepare(
                 "SELECT key_id, kind, first_seen_ms, last_seen_ms, "
-                "requests, denied, failed, lists FROM key_profile "
+                "requests, denied, failed, last_success_ms, last_denied_ms, "
+                "lists FROM key_profile "
                 "WHERE key_id >= ? ORDER BY key_id LIMIT ?")
           : db.Prepare(
                 "SELECT key_id, kind, first_seen_ms, last_seen_ms, "
-                "requests, denied, failed, lists FROM key_profile "
+                "requests, denied, failed, last_success_ms, last_denied_ms, "
+                "lists FROM key_profile "
                 "WHERE key_id > ? ORDER BY key_id LIMIT ?");
   rows.Bind(filter.page_token.empty() ? filter.prefix : after, limit + 1);
 

@@ -213,7 +213,8 @@ CREATE INDEX retention_gap ON gap (to_ms);
 CREATE INDEX retention_reject ON reject_sample (at_ms);
 )sql";
 
-// Each notifier looks for its own messages; changes are numbered once.
+// Each notifier looks for its own messages; changes are numbered once; keys know
+// their last success.
 constexpr absl::string_view kVersion3 = R"sql(
 DROP INDEX outbox_due;
 CREATE INDEX outbox_waiting ON outbox (notifier, num, next_attempt_ms)
@@ -226,6 +227,12 @@ CREATE TABLE alert_change (
 ) STRICT;
 INSERT INTO alert_change (num, last)
   SELECT 1, coalesce(max(change), 0) FROM alert;
+
+-- The least time: none is known.
+ALTER TABLE key_profile ADD COLUMN last_success_ms INTEGER NOT NULL
+  DEFAULT -9223372036854775808;
+ALTER TABLE key_profile ADD COLUMN last_denied_ms INTEGER NOT NULL
+  DEFAULT -9223372036854775808;
 )sql";
 
 constexpr absl::string_view kSteps[] = {kVersion1, kVersion2, kVersion3};

@@ -84,7 +84,8 @@ void DumpKeys(Dump& dump, Store& store) {
   if (!keys.ok()) return dump.Failed("keys", keys.status());
   for (const KeyProfile& key : keys->keys) {
     dump.Line("key", key.key, key.kind, key.first_seen_ms, key.last_seen_ms,
-              key.requests, key.denied, key.failed, key.operations_overflow,
+              key.requests, key.denied, key.failed, key.last_success_ms,
+              key.last_denied_ms, key.operations_overflow,
               key.networks_overflow, key.user_agents_overflow);
     DumpSeen(dump, "operation", key.operations);
     DumpSeen(dump, "network", key.networks);
@@ -214,6 +215,8 @@ KeyProfile TestProfile(absl::string_view key, int64_t requests) {
   profile.requests = requests;
   profile.denied = requests / 2;
   profile.failed = requests / 3;
+  profile.last_success_ms = 1000 + requests;
+  profile.last_denied_ms = 900 + requests;
   SeenValue value;
   value.value = "GET /v1/charges";
   value.count = requests;
