@@ -20,9 +20,27 @@ namespace {
 // The category of logs that tell what was done to keys, not with them.
 constexpr absl::string_view kKeyLifecycle = "key_lifecycle";
 
+// The state and the credentials, which no source may read.
+std::vector<std::string> ProtectedPaths(const Config& config) {
+  std::vector<std::string> paths = {
+      config.state_directory, absl::StrCat(config.state_directory, "/history"),
+      config.grpc.token_file, config.grpc.tls_key};
+  for (const SourceConfig& source : config.sources) {
+    paths.push_back(source.http.bearer_file);
+  }
+  for (const NotifierConfig& notifier : config.notifiers) {
+    paths.push_back(notifier.bearer_file);
+    paths.insert(paths.end(), notifier.secret_files.begin(),
+                 notifier.secret_files.end());
+  }
+  return paths;
+}
+
 FileSourceOptions FileOptions(const SourceConfig& config,
-                              const Framing& framing) {
+                              const Framing& framing,
+                              std::vector<std::string> protected_paths) {
   FileSourceOptions options;
+  options.protected_paths = std::move(protected_paths);
   options.paths = config.file.paths;
   options.start = config.start == SourceStart::kEnd
                       ? FileSourceOptions::Start::kEnd
@@ -229,7 +247,8 @@ absl::StatusOr<std::vector<RunnerSource>> MakeSources(
     out.enricher = enricher;
     absl::StatusOr<std::function<std::unique_ptr<LogSource>()>> open;
     if (source.type == SourceType::kFile) {
-      open = Opener([options = FileOptions(source, out.format->framing()),
+      open = Opener([options = FileOptions(source, out.format->framing(),
+                                           ProtectedPaths(config)),
                      clock] { return FileSource::Create(options, clock); });
     } else {
       open = Opener([options = PollerOptions(source), client, clock] {

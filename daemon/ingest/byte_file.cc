@@ -13,6 +13,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 
 namespace keywatch {
@@ -273,10 +274,36 @@ class CompressedFile : public ByteFile {
 
 }  // namespace
 
+namespace {
+
+// Not blocking: a FIFO in a log directory must not hold the daemon up.
+constexpr int kOpenFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+
+// Opens the file step by step below the first `fixed` bytes of the path, so that
+// nobody can put a link into the way meanwhile.
+int OpenBelow(const std::string& path, size_t fixed) {
+  int fd = open(fixed == 0 ? "." : path.substr(0, fixed).c_str(),
+                O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const std::vector<std::string> parts =
+      absl::StrSplit(path.substr(fixed), '/', absl::SkipEmpty());
+  for (size_t i = 0; fd >= 0 && i < parts.size(); ++i) {
+    const int flags =
+        i + 1 < parts.size() ? O_PATH | O_DIRECTORY | O_CLOEXEC : kOpenFlags;
+    const int next = openat(fd, parts[i].c_str(), flags | O_NOFOLLOW);
+    const int error = errno;
+    close(fd);
+    errno = error;
+    fd = next;
+  }
+  return fd;
+}
+
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<ByteFile>> ByteFile::Open(
-    const std::string& path) {
-  // Not blocking: a FIFO in a log directory must not hold the daemon up.
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const std::string& path, size_t fixed) {
+  const int fd = fixed >= path.size() ? open(path.c_str(), kOpenFlags)
+                                      : OpenBelow(path, fixed);
   if (fd < 0) return absl::ErrnoToStatus(errno, path);
   struct stat status;
   if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {

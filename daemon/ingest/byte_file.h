@@ -21,9 +21,10 @@ class ByteFile {
 
   // Opens a regular file (or what a symbolic link to one leads to): NOT_FOUND,
   // PERMISSION_DENIED, INVALID_ARGUMENT for a directory or device, and others
-  // as errno says, with the path in the message.
+  // as errno says, with the path in the message. Of the path only the first
+  // `fixed` bytes may lead over symbolic links.
   static absl::StatusOr<std::unique_ptr<ByteFile>> Open(
-      const std::string& path);
+      const std::string& path, size_t fixed = std::string::npos);
   // Takes `fd` over, which may be a pipe; `name` is for messages.
   static absl::StatusOr<std::unique_ptr<ByteFile>> FromDescriptor(
       int fd, std::string name);

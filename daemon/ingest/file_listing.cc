@@ -57,11 +57,31 @@ bool Describe(const std::string& path, ListedFile* file) {
   return true;
 }
 
+// The first symbolic link in the path below its first `fixed` bytes; "" when
+// there is none.
+std::string LinkIn(const std::string& path, size_t fixed) {
+  for (size_t end = fixed; end < path.size();) {
+    end = std::min(path.find('/', end + 1), path.size());
+    const std::string part = path.substr(0, end);
+    struct stat status;
+    if (lstat(part.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) {
+      return part;
+    }
+  }
+  return "";
+}
+
 }  // namespace
+
+size_t FixedPart(const std::string& glob) {
+  const size_t slash = glob.rfind('/', glob.find_first_of("*?["));
+  return slash == std::string::npos ? 0 : slash + 1;
+}
 
 FileListing ListFiles(const std::vector<std::string>& globs) {
   FileListing listing;
   std::set<std::pair<uint64_t, uint64_t>> known;
+  std::vector<std::pair<std::string, ListedFile>> links;
   for (const std::string& pattern : globs) {
     glob_t found = {};
     // glob gives names of files that may not be read, and nothing for
@@ -80,6 +100,14 @@ FileListing ListFiles(const std::vector<std::string>& globs) {
       }
       listing.directories.insert(Directory(path));
       ++files;
+      if (HasWildcard(pattern)) {
+        file.fixed = FixedPart(pattern);
+        std::string link = LinkIn(path, file.fixed);
+        if (!link.empty()) {
+          links.emplace_back(std::move(link), std::move(file));
+          continue;
+        }
+      }
       if (known.insert({file.device, file.inode}).second) {
         listing.files.push_back(std::move(file));
       }
@@ -113,6 +141,13 @@ FileListing ListFiles(const std::vector<std::string>& globs) {
                                         : ": there is no such file yet"));
     }
   }
+  for (const auto& [link, file] : links) {
+    // What it leads to may be listed by its own name.
+    if (known.count({file.device, file.inode}) > 0) continue;
+    listing.problems.push_back(absl::StrCat(
+        link, " is a symbolic link, which patterns do not follow: name ",
+        file.path, " itself, or what it leads to, in the source's paths"));
+  }
   std::sort(listing.files.begin(), listing.files.end(),
             [](const ListedFile& a, const ListedFile& b) {
               if (a.modified_ns != b.modified_ns) {
@@ -127,7 +162,7 @@ FileListing ListFiles(const std::vector<std::string>& globs) {
   return listing;
 }
 
-std::vector<ListedFile> ListSiblings(const std::string& path) {
+std::vector<ListedFile> ListSiblings(const std::string& path, size_t fixed) {
   std::vector<ListedFile> files;
   const std::string stem = PathStem(path);
   const std::string directory = Directory(path);
@@ -139,7 +174,9 @@ std::vector<ListedFile> ListSiblings(const std::string& path) {
   while (const dirent* entry = readdir(handle)) {
     const std::string sibling = absl::StrCat(prefix, entry->d_name);
     ListedFile file;
-    if (PathStem(sibling) == stem && Describe(sibling, &file)) {
+    if (PathStem(sibling) == stem && LinkIn(sibling, fixed).empty() &&
+        Describe(sibling, &file)) {
+      file.fixed = fixed;
       files.push_back(std::move(file));
     }
   }

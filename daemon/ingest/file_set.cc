@@ -1,5 +1,6 @@
 #include "daemon/ingest/file_set.h"
 
+#include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,11 +16,41 @@ namespace {
 // Streams that ended are remembered for the copies of their files that may
 // still appear.
 constexpr size_t kMaxGone = 128;
+// Deleted files that are kept open.
+constexpr int kMaxDeleted = 64;
 // A rotated file that was quiet for so long is let go.
 constexpr absl::Duration kRotatedQuiet = absl::Minutes(10);
+// So is a deleted one, and one whose writer goes on for so long.
+constexpr absl::Duration kDeletedLongest = absl::Hours(24);
+// A file that may not be read and grows is a gap as often as that.
+constexpr absl::Duration kUnreadStep = absl::Minutes(1);
 // In a file that is followed from its end the last line break is looked for so
 // far back.
 constexpr int64_t kLastLine = 64 << 10;
+
+bool IsGone(const FollowedFile& file) {
+  return file.identity().done && !file.seen && !file.attached();
+}
+
+// The file `path`, or the files of the directory `path`.
+void AddFiles(const std::string& path,
+              std::set<std::pair<uint64_t, uint64_t>>* files) {
+  struct stat status;
+  if (stat(path.c_str(), &status) != 0) return;
+  if (!S_ISDIR(status.st_mode)) {
+    files->insert({status.st_dev, status.st_ino});
+    return;
+  }
+  DIR* const handle = opendir(path.c_str());
+  if (handle == nullptr) return;
+  while (const dirent* entry = readdir(handle)) {
+    if (fstatat(dirfd(handle), entry->d_name, &status, 0) == 0 &&
+        S_ISREG(status.st_mode)) {
+      files->insert({status.st_dev, status.st_ino});
+    }
+  }
+  closedir(handle);
+}
 
 // The end of the last whole line of a plain file.
 int64_t EndOfLastLine(const ByteFile& file) {
@@ -80,6 +111,8 @@ void FileSet::Scan(absl::Time now) {
   listing_ = ListFiles(options_.paths);
   problems_ = listing_.problems;
   taken_.clear();
+  protected_.reset();
+  for (auto& [id, unread] : unread_) unread.found = false;
   waiting_ = false;
   denied_ = false;
 
@@ -103,7 +136,100 @@ void FileSet::Scan(absl::Time now) {
     }
   }
   first_start_ = false;
+  LookAfterUnread();
+  const auto deleted = std::count_if(
+      files_.begin(), files_.end(),
+      [](const auto& file) { return file->attached() && file->is_deleted(); });
+  for (auto more = deleted - kMaxDeleted; more > 0; --more) {
+    if (!LetGoOfADeletedFile()) break;
+  }
   DropOldest();
+}
+
+absl::StatusOr<std::unique_ptr<ByteFile>> FileSet::Open(
+    const ListedFile& listed) {
+  absl::StatusOr<std::unique_ptr<ByteFile>> opened =
+      ByteFile::Open(listed.path, listed.fixed);
+  if (!opened.ok()) return opened;
+  const struct stat status = (*opened)->Stat();
+  if (IsProtected(status.st_dev, status.st_ino)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        listed.path,
+        " is one of Keywatch's own files or credentials, which are never read "
+        "as a log: correct the source's paths, or remove the file there"));
+  }
+  return opened;
+}
+
+bool FileSet::IsProtected(uint64_t device, uint64_t inode) {
+  if (!protected_) {
+    protected_.emplace();
+    for (const std::string& path : options_.protected_paths) {
+      AddFiles(path, &*protected_);
+    }
+  }
+  return protected_->count({device, inode}) > 0;
+}
+
+size_t FileSet::FixedOf(const std::string& path) const {
+  const size_t slash = path.rfind('/');
+  size_t fixed = slash == std::string::npos ? 0 : slash + 1;
+  for (const std::string& pattern : options_.paths) {
+    if (pattern == path) return fixed;
+  }
+  for (const std::string& pattern : options_.paths) {
+    const size_t part = FixedPart(pattern);
+    if (path.compare(0, part, pattern, 0, part) == 0) {
+      fixed = std::min(fixed, part);
+    }
+  }
+  return fixed;
+}
+
+bool FileSet::IsKnownStem(const std::string& stem) const {
+  return std::any_of(files_.begin(), files_.end(),
+                     [&stem](const auto& file) { return file->stem == stem; });
+}
+
+void FileSet::NoteUnread(const ListedFile& listed, absl::string_view why,
+                         bool blind) {
+  Unread& unread = unread_[{listed.device, listed.inode}];
+  unread.path = listed.path;
+  unread.why = std::string(why);
+  unread.found = true;
+  if (!blind || listed.size <= unread.told_size ||
+      now_ - unread.told < kUnreadStep) {
+    return;
+  }
+  unread.told_size = listed.size;
+  unread.told = now_;
+  gaps_.push_back(
+      {absl::StrCat(listed.path, " is written, and is not read: ", why),
+       GapKind::kUnreachable});
+}
+
+void FileSet::LookAfterUnread() {
+  int64_t gone = 0;
+  std::string first;
+  for (auto it = unread_.begin(); it != unread_.end();) {
+    if (it->second.found) {
+      ++it;
+      continue;
+    }
+    const bool there = std::any_of(listing_.files.begin(), listing_.files.end(),
+                                   [&it](const ListedFile& file) {
+                                     return file.device == it->first.first &&
+                                            file.inode == it->first.second;
+                                   });
+    if (!there && gone++ == 0) {
+      first = absl::StrCat(it->second.path, " is gone before it was read (",
+                           it->second.why, ")");
+    }
+    it = unread_.erase(it);
+  }
+  if (gone == 0) return;
+  if (gone > 1) absl::StrAppend(&first, ", and ", gone - 1, " more");
+  gaps_.push_back({std::move(first), GapKind::kRotatedAway});
 }
 
 void FileSet::KeepFollowing(FollowedFile* file, const ListedFile* listed) {
@@ -137,8 +263,7 @@ void FileSet::LookAtDone(FollowedFile* file, const ListedFile* listed) {
     Take(*listed);
     return;
   }
-  absl::StatusOr<std::unique_ptr<ByteFile>> opened =
-      ByteFile::Open(listed->path);
+  absl::StatusOr<std::unique_ptr<ByteFile>> opened = Open(*listed);
   if (!opened.ok() || !file->Matches(opened->get())) return;
   // The same file: read on when a plain one has grown.
   file->seen = true;
@@ -174,17 +299,28 @@ void FileSet::FindAgain(FollowedFile* file, const ListedFile* listed) {
   Done(file);
 }
 
+void FileSet::CannotOpen(const ListedFile& listed, const absl::Status& status,
+                         bool blind) {
+  std::string message(status.message());
+  if (absl::IsPermissionDenied(status)) {
+    denied_ = true;
+    absl::StrAppend(&message, "; let the user that keywatchd runs as read it");
+  }
+  // What is never to be read is no loss.
+  if (!absl::IsFailedPrecondition(status)) NoteUnread(listed, message, blind);
+  problems_.push_back(std::move(message));
+}
+
 FileSet::Attached FileSet::TryAttach(FollowedFile* file,
                                      const ListedFile& listed) {
-  absl::StatusOr<std::unique_ptr<ByteFile>> opened =
-      ByteFile::Open(listed.path);
+  absl::StatusOr<std::unique_ptr<ByteFile>> opened = Open(listed);
   if (!opened.ok()) {
-    if (absl::IsNotFound(opened.status())) return Attached::kNo;
+    if (absl::IsNotFound(opened.status()) ||
+        absl::IsFailedPrecondition(opened.status())) {
+      return Attached::kNo;
+    }
     // It may be the file: whatever is in the way must go first.
-    denied_ = denied_ || absl::IsPermissionDenied(opened.status());
-    problems_.push_back(
-        absl::StrCat(opened.status().message(),
-                     "; let the user that keywatchd runs as read it"));
+    CannotOpen(listed, opened.status(), listed.size > file->position());
     return Attached::kNotYet;
   }
   if (!file->Matches(opened->get())) return Attached::kNo;
@@ -205,7 +341,8 @@ FileSet::Attached FileSet::TryAttach(FollowedFile* file,
 
 bool FileSet::FindSibling(FollowedFile* file) {
   const FileIdentity identity = file->identity();
-  std::vector<ListedFile> siblings = ListSiblings(identity.path);
+  std::vector<ListedFile> siblings =
+      ListSiblings(identity.path, FixedOf(identity.path));
   // The file itself under another name comes before copies of it.
   std::stable_partition(siblings.begin(), siblings.end(),
                         [&](const ListedFile& sibling) {
@@ -238,14 +375,10 @@ bool FileSet::FindSibling(FollowedFile* file) {
 }
 
 void FileSet::Discover(const ListedFile& listed) {
-  absl::StatusOr<std::unique_ptr<ByteFile>> opened =
-      ByteFile::Open(listed.path);
+  absl::StatusOr<std::unique_ptr<ByteFile>> opened = Open(listed);
   if (!opened.ok()) {
     if (absl::IsNotFound(opened.status())) return;
-    denied_ = denied_ || absl::IsPermissionDenied(opened.status());
-    problems_.push_back(
-        absl::StrCat(opened.status().message(),
-                     "; let the user that keywatchd runs as read it"));
+    CannotOpen(listed, opened.status(), IsKnownStem(PathStem(listed.path)));
     return;
   }
   ByteFile* const file = opened->get();
@@ -296,10 +429,12 @@ void FileSet::AddStream(const ListedFile& listed,
   const auto open_files =
       std::count_if(files_.begin(), files_.end(),
                     [](const auto& other) { return other->attached(); });
-  if (open_files >= options_.max_files) {
-    problems_.push_back(
-        absl::StrCat(listed.path, " waits: ", options_.max_files,
-                     " files are followed already; narrow the source's paths"));
+  if (open_files >= options_.max_files && !LetGoOfADeletedFile()) {
+    const std::string why =
+        absl::StrCat(options_.max_files,
+                     " files are followed already; narrow the source's paths");
+    problems_.push_back(absl::StrCat(listed.path, " waits: ", why));
+    NoteUnread(listed, why, false);
     waiting_ = true;
     return;
   }
@@ -353,12 +488,53 @@ void FileSet::Done(FollowedFile* file) {
   file->orphan = false;
 }
 
-FileSet::Ending FileSet::EndingOf(const FollowedFile& file,
-                                  absl::Time now) const {
-  if (file.Stat().st_nlink == 0) return Ending::kGone;
-  if (file.compressed() || !file.identity().rotated) return Ending::kNone;
+void FileSet::LetGo(FollowedFile* file) {
+  if (file->compressed()) {
+    gaps_.push_back({absl::StrCat(file->identity().path,
+                                  " was deleted before it was whole")});
+  } else if (file->written_since()) {
+    gaps_.push_back({absl::StrCat(
+        file->identity().path,
+        " was deleted while it was written: what comes after byte ",
+        file->position(), ", if anything, is not read")});
+  }
+  Done(file);
+}
+
+bool FileSet::LetGoOfADeletedFile() {
+  FollowedFile* oldest = nullptr;
+  for (const auto& file : files_) {
+    if (file->attached() && file->is_deleted() &&
+        (oldest == nullptr || file->grew < oldest->grew)) {
+      oldest = file.get();
+    }
+  }
+  if (oldest == nullptr || oldest->backlog() > 0 ||
+      now_ - oldest->grew < 2 * options_.poll_interval) {
+    return false;
+  }
+  LetGo(oldest);
+  return true;
+}
+
+FileSet::Ending FileSet::EndingOf(FollowedFile* file_in, absl::Time now) {
+  FollowedFile& file = *file_in;
+  const struct stat status = file.Stat();
   const absl::Duration quiet = now - file.grew;
-  if (quiet < 2 * options_.poll_interval) return Ending::kNone;
+  const bool just_written = quiet < 2 * options_.poll_interval;
+  if (status.st_nlink == 0) {
+    if (file.compressed()) return Ending::kGone;
+    if (!file.is_deleted()) {
+      file.deleted = now;
+      file.deleted_size = status.st_size;
+    }
+    if (now - file.deleted >= kDeletedLongest) return Ending::kGone;
+    // Its writer may not know, and go on.
+    if (just_written) return Ending::kNone;
+    return quiet < kRotatedQuiet ? Ending::kQuiet : Ending::kGone;
+  }
+  if (file.compressed() || !file.identity().rotated) return Ending::kNone;
+  if (just_written) return Ending::kNone;
   // Its writer may not have noticed the rotation yet.
   struct stat live;
   if (stat(file.live_path.c_str(), &live) != 0 || live.st_size == 0) {
@@ -370,10 +546,10 @@ FileSet::Ending FileSet::EndingOf(const FollowedFile& file,
 void FileSet::DropOldest() {
   size_t gone = 0;
   for (const auto& file : files_) {
-    if (file->identity().done && !file->seen) ++gone;
+    if (IsGone(*file)) ++gone;
   }
   for (auto it = files_.begin(); gone > kMaxGone && it != files_.end();) {
-    if ((*it)->identity().done && !(*it)->seen) {
+    if (IsGone(**it)) {
       ended_.push_back((*it)->stream());
       it = files_.erase(it);
       --gone;
@@ -384,7 +560,11 @@ void FileSet::DropOldest() {
 }
 
 absl::Status FileSet::status() const {
-  if (!files_.empty() || problems_.empty()) return absl::OkStatus();
+  const bool there =
+      std::any_of(files_.begin(), files_.end(), [](const auto& file) {
+        return file->attached() ? !file->is_deleted() : file->seen;
+      });
+  if (there || problems_.empty()) return absl::OkStatus();
   const std::string message = absl::StrJoin(problems_, "; ");
   return denied_ ? absl::PermissionDeniedError(message)
                  : absl::NotFoundError(message);

@@ -2,6 +2,7 @@
 #define DAEMON_INGEST_FILE_SET_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -9,7 +10,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "daemon/ingest/file_listing.h"
 #include "daemon/ingest/file_source.h"
 #include "daemon/ingest/followed_file.h"
@@ -38,10 +42,12 @@ class FileSet {
   // What is still to be expected of an attached file.
   enum class Ending {
     kNone,   // it is being written
-    kQuiet,  // another file is written now: a last line without an end counts
-    kGone,   // nothing more will come
+    kQuiet,  // nothing may come any more: a last line without an end counts
+    kGone,   // nothing more will come, or be waited for
   };
-  Ending EndingOf(const FollowedFile& file, absl::Time now) const;
+  Ending EndingOf(FollowedFile* file, absl::Time now);
+  // Done with a deleted file; a gap when its writer was there to the last.
+  void LetGo(FollowedFile* file);
 
   // Oldest first, within the files of one stem.
   const std::vector<std::unique_ptr<FollowedFile>>& files() const {
@@ -54,7 +60,8 @@ class FileSet {
     return listing_.directories;
   }
   const std::vector<std::string>& problems() const { return problems_; }
-  // OK when something is followed or was read; else what is in the way.
+  // OK when something is there that is followed or was read; else what is in
+  // the way.
   absl::Status status() const;
 
   // Since the last call.
@@ -71,6 +78,22 @@ class FileSet {
   bool FindSibling(FollowedFile* file);
   enum class Attached { kYes, kNo, kNotYet };
   Attached TryAttach(FollowedFile* file, const ListedFile& listed);
+  // Opens what was listed. FAILED_PRECONDITION for what is never read.
+  absl::StatusOr<std::unique_ptr<ByteFile>> Open(const ListedFile& listed);
+  // Says what is in the way of an Open.
+  void CannotOpen(const ListedFile& listed, const absl::Status& status,
+                  bool blind);
+  bool IsProtected(uint64_t device, uint64_t inode);
+  // How much of the path of a file's sibling is as configured.
+  size_t FixedOf(const std::string& path) const;
+  // Keeps in mind that the file has something that is not read; when `blind`,
+  // others of its stem were, and that is a gap.
+  void NoteUnread(const ListedFile& listed, absl::string_view why, bool blind);
+  // A gap for those that are gone.
+  void LookAfterUnread();
+  bool IsKnownStem(const std::string& stem) const;
+  // Makes room for another file; false when there is none to be made.
+  bool LetGoOfADeletedFile();
   void Discover(const ListedFile& listed);
   void AddStream(const ListedFile& listed, std::unique_ptr<ByteFile> file,
                  const std::string& head);
@@ -87,6 +110,17 @@ class FileSet {
   FileListing listing_;
   std::set<std::pair<uint64_t, uint64_t>> taken_;
   std::vector<std::string> problems_;
+  // Found and not read, by device and inode.
+  struct Unread {
+    std::string path;
+    std::string why;
+    int64_t told_size = 0;  // when it was last a gap
+    absl::Time told = absl::InfinitePast();
+    bool found = false;  // by the present scan
+  };
+  std::map<std::pair<uint64_t, uint64_t>, Unread> unread_;
+  // Of `options_.protected_paths`, as of the present scan.
+  absl::optional<std::set<std::pair<uint64_t, uint64_t>>> protected_;
   std::vector<SourceGap> gaps_;
   std::vector<std::string> ended_;
   bool waiting_ = false;

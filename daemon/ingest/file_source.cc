@@ -154,7 +154,7 @@ class FileSource::Impl {
       if (builder->record_count() > before) ReportOne(file, page);
       return;
     }
-    const FileSet::Ending ending = files_.EndingOf(*file, now);
+    const FileSet::Ending ending = files_.EndingOf(file, now);
     absl::StatusOr<FollowedFile::ReadResult> result =
         file->Read(builder, stream,
                    static_cast<size_t>(std::min(
@@ -171,6 +171,7 @@ class FileSource::Impl {
       files_.Replaced(file);
     } else if (result->progress) {
       file->grew = now;
+      if (file->is_deleted()) file->mutable_identity()->done = false;
       // To see whether that was its end.
       if (ending == FileSet::Ending::kGone || file->compressed()) {
         page->more = true;
@@ -178,11 +179,11 @@ class FileSource::Impl {
     } else if (!result->more && file->compressed() && file->complete()) {
       files_.Done(file);
     } else if (!result->more && ending == FileSet::Ending::kGone) {
-      if (file->compressed()) {
-        gaps_.push_back({absl::StrCat(file->identity().path,
-                                      " was deleted before it was whole")});
-      }
-      files_.Done(file);
+      files_.LetGo(file);
+    } else if (!result->more && file->is_deleted() && !file->has_partial() &&
+               !file->written_since()) {
+      // A restart need not look for it: nobody writes to it.
+      file->mutable_identity()->done = true;
     }
     if (builder->record_count() > before) ReportOne(file, page);
   }

@@ -32,6 +32,9 @@ struct FileSourceOptions {
   absl::Duration poll_interval = absl::Seconds(1);
   // Files followed at once; more are a problem that is reported.
   int max_files = 1024;
+  // Files that are never read, and directories none of whose files is, by
+  // whatever name they are found: the daemon's own state and credentials.
+  std::vector<std::string> protected_paths;
 };
 
 // FileSource follows files as they grow. A file is known by device, inode and
@@ -42,12 +45,18 @@ struct FileSourceOptions {
 //   - a copy or a compressed copy (.gz, .zst) of a file that was read goes on
 //     where the file was left, when it has the name of its rotation,
 //   - a restart goes on at the committed byte.
+// A deleted file is read on as long as its writer goes on, and some minutes more.
 // Positions count decompressed bytes. A last line without an end is a record
-// only when no more can come: the file was deleted, replaced or is compressed.
+// only when no more is to be expected: the file was deleted, replaced or is
+// compressed.
 //
-// Fetch fails with NOT_FOUND or PERMISSION_DENIED when nothing can be followed
-// at all; when it is only some of the files, problems() says so. A file that
-// vanished before it was read to the end is a gap.
+// Fetch fails with NOT_FOUND or PERMISSION_DENIED when nothing is there to be
+// followed; when it is only some of the files, problems() says so. A gap is what
+// vanished before it was read to the end (or at all), what a writer may still
+// write to a deleted file that was let go, and a rotation to a file that may not
+// be read.
+//
+// Patterns follow no symbolic links; a path without wildcards may be one.
 class FileSource : public LogSource {
  public:
   // INVALID_ARGUMENT for options that make no sense. Files and directories

@@ -24,10 +24,12 @@
 namespace keywatch {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 using Strings = std::vector<std::string>;
 
 // `count` lines that differ from each other, `first` being the first's number.
@@ -582,6 +584,180 @@ TEST_F(FileSourceTest, LinksToOneFileAreOneFile) {
   ASSERT_EQ(symlink(Path("a.log").c_str(), Path("b.log").c_str()), 0);
   ASSERT_EQ(link(Path("a.log").c_str(), Path("c.log").c_str()), 0);
   EXPECT_EQ(Take(), Lines(0, 3));
+  EXPECT_THAT(source_->problems(), IsEmpty());
+}
+
+// --- What must not be read.
+
+// Who may write to a log's directory had any file read, and its lines shown
+// among the rejects.
+TEST_F(FileSourceTest, APatternFollowsNoSymbolicLink) {
+  ASSERT_EQ(mkdir(Path("state").c_str(), 0700), 0);
+  Write("state/pepper", "0123456789abcdef\n");
+  Write("a.log", Text(Lines(0, 2)));
+  ASSERT_EQ(symlink(Path("state/pepper").c_str(), Path("x.log").c_str()), 0);
+  EXPECT_EQ(Take(), Lines(0, 2));
+  EXPECT_THAT(source_->problems(),
+              ElementsAre(HasSubstr("x.log is a symbolic link")));
+  // Nor as a rotation of a file that is followed.
+  ASSERT_EQ(symlink(Path("state/pepper").c_str(), Path("a.log.1").c_str()), 0);
+  Remove("a.log");
+  EXPECT_THAT(Take(), IsEmpty());
+  EXPECT_THAT(gaps_, IsEmpty());
+}
+
+TEST_F(FileSourceTest, APatternFollowsNoLinkToADirectory) {
+  options_.paths = {Path("*/app.log")};
+  ASSERT_EQ(mkdir(Path("real").c_str(), 0755), 0);
+  ASSERT_EQ(mkdir(Path("elsewhere").c_str(), 0755), 0);
+  Write("real/app.log", Text(Lines(0, 1)));
+  ASSERT_EQ(rename(Path("elsewhere").c_str(),
+                   absl::StrCat(directory_, ".aside").c_str()),
+            0);
+  std::ofstream(absl::StrCat(directory_, ".aside/app.log")) << "secret\n";
+  ASSERT_EQ(
+      symlink(absl::StrCat(directory_, ".aside").c_str(), Path("l").c_str()),
+      0);
+  EXPECT_EQ(Take(), Lines(0, 1));
+  EXPECT_THAT(source_->problems(),
+              ElementsAre(HasSubstr("/l is a symbolic link")));
+}
+
+TEST_F(FileSourceTest, APathWithoutWildcardsMayBeALink) {
+  Write("real", Text(Lines(0, 2)));
+  ASSERT_EQ(symlink(Path("real").c_str(), Path("current").c_str()), 0);
+  options_.paths = {Path("current")};
+  EXPECT_EQ(Take(), Lines(0, 2));
+}
+
+TEST_F(FileSourceTest, TheDaemonsOwnFilesAreNeverReadByWhateverName) {
+  ASSERT_EQ(mkdir(Path("state").c_str(), 0700), 0);
+  Write("state/pepper", "0123456789abcdef\n");
+  Write("token", "not for a log\n");
+  ASSERT_EQ(link(Path("state/pepper").c_str(), Path("p.log").c_str()), 0);
+  ASSERT_EQ(link(Path("token").c_str(), Path("t.log").c_str()), 0);
+  Write("a.log", Text(Lines(0, 1)));
+  options_.paths = {Path("*.log"), Path("state/pepper")};
+  options_.protected_paths = {Path("state"), Path("token"), Path("none")};
+  EXPECT_EQ(Take(), Lines(0, 1));
+  EXPECT_THAT(source_->problems(),
+              UnorderedElementsAre(HasSubstr("own files or credentials"),
+                                   HasSubstr("own files or credentials")));
+  EXPECT_THAT(gaps_, IsEmpty());
+}
+
+// --- What is lost.
+
+// It was given up as soon as its name was gone, without a word.
+TEST_F(FileSourceTest, ADeletedFileIsReadAsLongAsItsWriterGoesOn) {
+  Write("a.log", Text(Lines(0, 1)));
+  std::ofstream writer(Path("a.log"), std::ios::binary | std::ios::app);
+  EXPECT_EQ(Take(), Lines(0, 1));
+  Remove("a.log");
+  EXPECT_THAT(Take(), IsEmpty());
+  EXPECT_TRUE(absl::IsNotFound(error_)) << error_;
+  for (int i = 1; i < 4; ++i) {
+    writer << Text(Lines(i, 1)) << std::flush;
+    EXPECT_EQ(Take(), Lines(i, 1));
+    clock_.Advance(absl::Minutes(5));
+  }
+  EXPECT_THAT(gaps_, IsEmpty());
+  // Let go in the end: what it may still write is not read.
+  clock_.Advance(absl::Minutes(10));
+  Take();
+  EXPECT_THAT(gaps_, ElementsAre(HasSubstr("deleted while it was written")));
+  writer << Text(Lines(9, 1)) << std::flush;
+  EXPECT_THAT(Take(), IsEmpty());
+}
+
+TEST_F(FileSourceTest, ADeletedFileIsLetGoThoughItsWriterNeverEnds) {
+  Write("a.log", Text(Lines(0, 1)));
+  std::ofstream writer(Path("a.log"), std::ios::binary | std::ios::app);
+  EXPECT_EQ(Take(), Lines(0, 1));
+  Remove("a.log");
+  Take();
+  for (int hour = 1; hour < 26; ++hour) {
+    writer << Text(Lines(hour, 1)) << std::flush;
+    Take();
+    clock_.Advance(absl::Hours(1));
+  }
+  Take();
+  EXPECT_THAT(gaps_, ElementsAre(HasSubstr("deleted while it was written")));
+}
+
+TEST_F(FileSourceTest, ARestartTellsThatADeletedFileWasStillWritten) {
+  Write("a.log", Text(Lines(0, 1)));
+  std::ofstream writer(Path("a.log"), std::ios::binary | std::ios::app);
+  EXPECT_EQ(Take(), Lines(0, 1));
+  Remove("a.log");
+  Take();
+  writer << Text(Lines(1, 1)) << std::flush;
+  EXPECT_EQ(Take(), Lines(1, 1));
+  Restart();
+  Take();
+  EXPECT_THAT(gaps_, ElementsAre(HasSubstr("is gone")));
+}
+
+// They went without a trace.
+TEST_F(FileSourceTest, FilesThatAreGoneBeforeTheirTurnAreAGap) {
+  options_.max_files = 1;
+  Write("a.log", Text(Lines(0, 1)));
+  EXPECT_EQ(Take(), Lines(0, 1));
+  Write("b.log", Text(Lines(1, 1)));
+  Write("c.log", Text(Lines(2, 1)));
+  EXPECT_THAT(Take(), IsEmpty());
+  EXPECT_THAT(gaps_, IsEmpty());
+  Remove("b.log");
+  Remove("c.log");
+  Take();
+  EXPECT_THAT(gaps_, ElementsAre(AllOf(HasSubstr("gone before it was read"),
+                                       HasSubstr("and 1 more"))));
+}
+
+// Under another user: root may read everything.
+class AsNobody {
+ public:
+  AsNobody() { active_ = geteuid() == 0 && seteuid(65534) == 0; }
+  ~AsNobody() {
+    if (active_ && seteuid(0) != 0) abort();
+  }
+
+ private:
+  bool active_ = false;
+};
+
+// The source was idle and well.
+TEST_F(FileSourceTest, ARotationToAFileThatMayNotBeReadIsAGap) {
+  // Where everybody may go.
+  std::string pattern = "/tmp/filesXXXXXX";
+  const std::string command = absl::StrCat("rm -rf '", directory_, "'");
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  directory_ = mkdtemp(&pattern[0]);
+  ASSERT_EQ(chmod(directory_.c_str(), 0777), 0);
+  options_.paths = {Path("a.log")};
+  const auto take = [this] {
+    AsNobody nobody;
+    return Take();
+  };
+  Write("a.log", Text(Lines(0, 1)));
+  EXPECT_EQ(take(), Lines(0, 1));
+  Rename("a.log", "a.log.1");
+  Write("a.log", Text(Lines(1, 1)));
+  ASSERT_EQ(chmod(Path("a.log").c_str(), 0), 0);
+  EXPECT_THAT(take(), IsEmpty());
+  EXPECT_THAT(gaps_, ElementsAre(HasSubstr("Permission denied")));
+  EXPECT_THAT(source_->problems(), ElementsAre(HasSubstr("a.log")));
+  // Again as it grows, once a minute.
+  Append("a.log", Text(Lines(2, 1)));
+  EXPECT_THAT(take(), IsEmpty());
+  EXPECT_THAT(gaps_, SizeIs(1));
+  clock_.Advance(absl::Minutes(1));
+  EXPECT_THAT(take(), IsEmpty());
+  EXPECT_THAT(gaps_, SizeIs(2));
+  Remove("a.log");
+  take();
+  EXPECT_THAT(gaps_, SizeIs(3));
+  EXPECT_THAT(gaps_[2], HasSubstr("gone before it was read"));
 }
 
 // Random rotations of every kind, with restarts: nothing lost or repeated.
@@ -745,7 +921,7 @@ TEST_F(FileSourceTest, StreamsOfDeletedFilesAreForgottenInTheEnd) {
     Remove(name);
   }
   Take();
-  EXPECT_LE(cursor_.streams.size(), 140u);
+  EXPECT_LE(cursor_.streams.size(), 200u);
 }
 
 TEST_F(FileSourceTest, RefusesOptionsThatMakeNoSense) {

@@ -30,6 +30,7 @@ absl::Status FollowedFile::Attach(std::unique_ptr<ByteFile> file,
   identity_.path = path;
   identity_.done = false;
   orphan = false;
+  deleted = absl::InfiniteFuture();
   largest_size_ = 0;
   stem = PathStem(path);
   file_ = std::move(file);

@@ -91,6 +91,14 @@ class FollowedFile {
   std::string live_path;       // the name that it was written under
   std::string stem;            // of its path
   absl::Time grew;             // when something was last read
+  // When it was first seen to have no name left, and its size then; a larger
+  // one shows a writer.
+  absl::Time deleted = absl::InfiniteFuture();
+  int64_t deleted_size = 0;
+  bool is_deleted() const { return deleted != absl::InfiniteFuture(); }
+  bool written_since() const {
+    return is_deleted() && Stat().st_size > deleted_size;
+  }
 
  private:
   // Cuts what is left over and what was read after `offset` into records.
