@@ -171,6 +171,7 @@ void EngineRunner::RunSource(SourceThread* source) {
     }
     const absl::Time begin = clock_->Now();
     absl::StatusOr<DecodedPage> page = worker.Next(begin + kFetchWait);
+    if (absl::IsCancelled(page.status())) continue;  // by Stop
     const bool empty = page.ok() && page->records == 0 &&
                        page->batch->size() == 0 && page->streams.empty() &&
                        page->ended.empty() && page->gaps.empty();

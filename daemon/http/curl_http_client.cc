@@ -54,6 +54,11 @@ size_t TakeHeader(char* data, size_t size, size_t count, void* user) {
   return bytes;
 }
 
+// Called at least once a second; not 0 ends the transfer.
+int IsCancelled(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return *static_cast<const std::atomic<bool>*>(user) ? 1 : 0;
+}
+
 // "https://host:port" of a URL: what errors may show. The rest may hold a
 // credential.
 std::string Origin(const std::string& url) {
@@ -96,6 +101,8 @@ absl::Status ToStatus(CURLcode code, const Transfer& transfer,
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
       return absl::UnauthenticatedError(message);
+    case CURLE_ABORTED_BY_CALLBACK:
+      return absl::CancelledError(absl::StrCat(origin, ": cancelled"));
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
       return absl::InvalidArgumentError(message);
@@ -149,6 +156,12 @@ class CurlHttpClient : public HttpClient {
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &TakeHeader);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, &transfer);
+    if (request.cancel != nullptr) {
+      curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+      curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &IsCancelled);
+      curl_easy_setopt(curl, CURLOPT_XFERINFODATA,
+                       const_cast<std::atomic<bool>*>(request.cancel));
+    }
     if (request.method == "HEAD") {
       curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
     } else if (request.method != "GET") {

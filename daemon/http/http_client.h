@@ -1,6 +1,7 @@
 #ifndef DAEMON_HTTP_HTTP_CLIENT_H_
 #define DAEMON_HTTP_HTTP_CLIENT_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -25,6 +26,9 @@ struct HttpRequest {
   Secret bearer;
   absl::Duration timeout = absl::Seconds(30);
   int64_t max_response_bytes = 16 << 20;
+  // When it turns true, from any thread, the transfer ends within a second or
+  // two; it must outlive Send. May be null.
+  const std::atomic<bool>* cancel = nullptr;
 };
 
 struct HttpResponse {
@@ -45,7 +49,7 @@ class HttpClient {
   // The response, whatever its status. DEADLINE_EXCEEDED when `timeout`
   // passed; UNAVAILABLE when the peer could not be reached or broke off;
   // RESOURCE_EXHAUSTED when the response was too large; INVALID_ARGUMENT for a
-  // URL that cannot be used; UNAUTHENTICATED when TLS verification failed.
+  // URL that cannot be used; CANCELLED on demand; UNAUTHENTICATED when TLS verification failed.
   // Messages never hold the bearer nor the query of the URL.
   virtual absl::StatusOr<HttpResponse> Send(const HttpRequest& request) = 0;
 };

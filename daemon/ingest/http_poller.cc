@@ -1,6 +1,7 @@
 #include "daemon/ingest/http_poller.h"
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <fstream>
 #include <random>
@@ -100,6 +101,8 @@ class HttpPoller::Impl {
       pause_ = page->more ? absl::ZeroDuration() : Jittered(options_.interval);
       return page;
     }
+    // No failure of the peer's: the round goes on at the next call.
+    if (absl::IsCancelled(page.status())) return page;
     // What was collected of this round is asked for again.
     collected_.clear();
     collecting_url_.clear();
@@ -110,6 +113,7 @@ class HttpPoller::Impl {
   }
 
   absl::Duration pause() const { return pause_; }
+  void Wake() { woken_ = true; }
 
  private:
   bool newest_first() const {
@@ -272,12 +276,14 @@ class HttpPoller::Impl {
     request.headers = options_.headers;
     request.timeout = options_.timeout;
     request.max_response_bytes = options_.max_response_bytes;
+    request.cancel = &woken_;
     if (!options_.bearer_file.empty()) {
       absl::StatusOr<std::string> token = ReadFirstLine(options_.bearer_file);
       if (!token.ok()) return token.status();
       request.bearer = Secret(*std::move(token));
     }
     absl::StatusOr<HttpResponse> response = client_->Send(request);
+    if (absl::IsCancelled(response.status())) woken_ = false;
     if (!response.ok()) return response.status();
     absl::Status status = HttpStatusError(response->status);
     if (!status.ok()) {
@@ -337,6 +343,7 @@ class HttpPoller::Impl {
   absl::Duration retry_after_ = absl::ZeroDuration();
   int failures_ = 0;
   std::mt19937_64 random_;
+  std::atomic<bool> woken_{false};
   // A round that goes backwards; see Collect.
   std::vector<HttpListPage::Item> collected_;
   std::string collecting_url_;
@@ -368,5 +375,6 @@ absl::StatusOr<Page> HttpPoller::Fetch(const Cursor& cursor,
 }
 
 absl::Duration HttpPoller::pause() const { return impl_->pause(); }
+void HttpPoller::Wake() { impl_->Wake(); }
 
 }  // namespace keywatch

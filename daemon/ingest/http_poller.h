@@ -89,13 +89,14 @@ class HttpPoller : public LogSource {
       HttpPollerOptions options, HttpClient* client, Clock* clock);
   ~HttpPoller() override;
 
-  // One request. UNAUTHENTICATED for 401, PERMISSION_DENIED for 403, NOT_FOUND
+  // One request, which Wake breaks off (CANCELLED). UNAUTHENTICATED for 401, PERMISSION_DENIED for 403, NOT_FOUND
   // for 404 and 410, RESOURCE_EXHAUSTED for 429, UNAVAILABLE for 5xx, DATA_LOSS
   // for a body that is not the JSON it should be, and the client's errors.
   absl::StatusOr<Page> Fetch(const Cursor& cursor,
                              absl::Time deadline) override;
   bool rereadable() const override { return false; }
   absl::Duration pause() const override;
+  void Wake() override;
 
  private:
   class Impl;

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -12,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "daemon/core/fake_clock.h"
 #include "daemon/http/test_http_server.h"
 #include "gmock/gmock.h"
@@ -186,6 +188,35 @@ class HttpPollerTest : public ::testing::Test {
 
 constexpr auto kBeginning = HttpPollerOptions::Start::kBeginning;
 constexpr auto kEnd = HttpPollerOptions::Start::kEnd;
+
+// A reload and a stop waited for the slowest peer, up to its timeout.
+TEST_F(HttpPollerTest, WakeBreaksOffAFetchFromASlowPeer) {
+  absl::Notification asked, answer;
+  TestHttpServer server([&](const TestHttpServer::Request&) {
+    if (!asked.HasBeenNotified()) asked.Notify();
+    answer.WaitForNotificationWithTimeout(absl::Seconds(60));
+    TestHttpServer::Response response;
+    response.body = R"({"data":[{"id":"a"}],"has_more":false})";
+    return response;
+  });
+  HttpPollerOptions options = Options(kBeginning);
+  options.url = server.url("/list");
+  options.timeout = absl::Seconds(60);
+  auto poller = HttpPoller::Create(options, client_.get(), &clock_);
+  ASSERT_TRUE(poller.ok());
+  std::thread waker([&] {
+    asked.WaitForNotification();
+    (*poller)->Wake();
+  });
+  const absl::Status status = (*poller)->Fetch(cursor_, clock_.Now()).status();
+  EXPECT_TRUE(absl::IsCancelled(status)) << status;
+  waker.join();
+  answer.Notify();
+  // Nothing is lost by it.
+  absl::StatusOr<Page> page = (*poller)->Fetch(cursor_, clock_.Now());
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_EQ(page->records.size(), 1u);
+}
 
 TEST_F(HttpPollerTest, ReadsANewestFirstListOldestRecordFirst) {
   ListServer server(ListServer::Kind::kNewestFirst);
