@@ -19,6 +19,7 @@
 #include "daemon/core/time.h"
 
 int main(int argc, char** argv) {
+  keywatch::OpenStandardStreams();
   std::string path = "/etc/keywatch/keywatchd.yaml";
   bool check = false;
   CLI::App flags{

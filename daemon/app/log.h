@@ -1,9 +1,11 @@
 #ifndef DAEMON_APP_LOG_H_
 #define DAEMON_APP_LOG_H_
 
+#include <cstdint>
 #include <cstdio>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
@@ -14,7 +16,9 @@ namespace keywatch {
 // Log writes one line an event to a stream, for people and for journald: under
 // journald with its priority prefix, else with time and level. Control
 // characters of the text are escaped, so that a log record cannot forge a
-// line. Only the App logs; libraries return a Status. Thread-safe.
+// line. A reader that takes nothing more (a full pipe) holds nobody up for long:
+// lines are dropped, and their number is told when it reads again. Only the App
+// logs; libraries return a Status. Thread-safe.
 class Log {
  public:
   enum class Severity { kDebug, kInfo, kWarning, kError };
@@ -43,12 +47,21 @@ class Log {
   }
 
  private:
+  // False when it cannot be written without waiting.
+  bool TryWrite(absl::string_view text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   std::FILE* const stream_;
   const bool journald_;
   const Severity least_;
   Clock* const clock_;
   absl::Mutex mu_;  // keeps lines whole
+  int64_t dropped_ ABSL_GUARDED_BY(mu_) = 0;
 };
+
+// Opens /dev/null as those of stdin, stdout and stderr that are closed: else the
+// next file that is opened, a database or a lock, would get the lines of the
+// log. Before anything else is opened.
+void OpenStandardStreams();
 
 }  // namespace keywatch
 
