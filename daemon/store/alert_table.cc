@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/crypto/hash.h"
 #include "daemon/store/outbox_table.h"
 #include "daemon/store/record_codec.h"
 
@@ -78,19 +79,125 @@ std::vector<std::string> Recipients(const Alert& alert,
   return alert.stage == Stage::kShadow ? std::vector<std::string>() : notify;
 }
 
+absl::Status Open(Connection& db, const AlertUpsert& upsert, int64_t now_ms,
+                  int64_t* num_out = nullptr) {
+  const absl::StatusOr<int64_t> num = InsertRow(db, upsert.alert, "", 0);
+  if (!num.ok()) return num.status();
+  if (num_out != nullptr) *num_out = *num;
+  return AddOutboxRows(db, *num, upsert.alert, "open",
+                       Recipients(upsert.alert, upsert.notify), now_ms);
+}
+
+// The newest alert that the episode of alert `num` goes on in.
+struct Continuation {
+  int64_t count = 0;  // how many there are
+  AlertId id;         // of the newest
+  int64_t base = 0;   // matches of the episode before it
+};
+absl::StatusOr<Continuation> FindContinuation(Connection& db, int64_t num) {
+  Continuation found;
+  Statement row = db.Prepare(
+      "SELECT alert.id, base_count, (SELECT count(*) FROM alert_continuation "
+      "WHERE alert = ?1) FROM alert_continuation JOIN alert USING (num) "
+      "WHERE alert_continuation.alert = ?1 ORDER BY num DESC LIMIT 1");
+  row.Bind(num);
+  if (row.Next()) {
+    found.id = AlertId(row.Text(0));
+    found.base = row.Int(1);
+    found.count = row.Int(2);
+  }
+  if (!row.status().ok()) return row.status();
+  return found;
+}
+
+// Opens the alert in which the episode goes on after `base` matches.
+absl::Status Continue(Connection& db, int64_t num, int64_t generation,
+                      int64_t base, const AlertUpsert& upsert, int64_t now_ms) {
+  AlertUpsert next = upsert;
+  Alert& alert = next.alert;
+  alert.id = AlertId(Sha256Hex(
+      absl::StrCat(upsert.alert.id.view(), "\ncontinued\n", generation), 32));
+  alert.count -= base;
+  // The match that came after the resolve.
+  alert.first_fire_ms = alert.last_event_ms;
+  alert.first_event_ms = alert.last_event_ms;
+  alert.explanation =
+      absl::StrCat("goes on after alert ", upsert.alert.id.view(),
+                   " was resolved: ", upsert.alert.explanation);
+  int64_t next_num = 0;
+  absl::Status status = Open(db, next, now_ms, &next_num);
+  if (!status.ok()) return status;
+  return db
+      .Prepare(
+          "INSERT INTO alert_continuation (num, alert, base_count) "
+          "VALUES (?, ?, ?)")
+      .Run(next_num, num, base);
+}
+
+absl::Status Merge(Connection& db, const StoredAlert& stored,
+                   const AlertUpsert& upsert, int64_t now_ms);
+
+// A person resolved the alert while its episode goes on: what comes now is an
+// alert of its own, because a resolve is no mute.
+absl::Status GoOn(Connection& db, const StoredAlert& stored,
+                  const AlertUpsert& upsert, int64_t now_ms) {
+  const absl::StatusOr<Continuation> last = FindContinuation(db, stored.num);
+  if (!last.ok()) return last.status();
+  if (last->count == 0) {
+    return upsert.alert.count > stored.alert.count
+               ? Continue(db, stored.num, 1, stored.alert.count, upsert, now_ms)
+               : Merge(db, stored, upsert, now_ms);
+  }
+  const absl::StatusOr<StoredAlert> newest = FindAlert(db, last->id);
+  if (!newest.ok()) return newest.status();
+  const Alert& old = newest->alert;
+  const int64_t count = upsert.alert.count - last->base;
+  if (old.state == AlertState::kResolved && count > old.count) {
+    return Continue(db, stored.num, last->count + 1, last->base + old.count,
+                    upsert, now_ms);
+  }
+  AlertUpsert shifted = upsert;
+  shifted.alert.id = last->id;
+  shifted.alert.count = count;
+  shifted.alert.first_fire_ms = old.first_fire_ms;
+  shifted.alert.first_event_ms = old.first_event_ms;
+  shifted.alert.explanation =
+      absl::StrCat("goes on after alert ", upsert.alert.id.view(),
+                   " was resolved: ", upsert.alert.explanation);
+  return Merge(db, *newest, shifted, now_ms);
+}
+
+// Retention must see that the episode of what was resolved amid it is over.
+absl::Status End(Connection& db, int64_t num, EventTime ended_ms) {
+  return db
+      .Prepare(
+          "UPDATE alert SET ended_ms = ?1 WHERE ended_ms = 0 AND (num = ?2 OR "
+          "num IN (SELECT num FROM alert_continuation WHERE alert = ?2))")
+      .Run(ended_ms, num);
+}
+
 }  // namespace
 
 absl::Status UpsertAlert(Connection& db, const AlertUpsert& upsert,
                          int64_t now_ms) {
   const absl::StatusOr<StoredAlert> stored = FindAlert(db, upsert.alert.id);
   if (!stored.ok()) return stored.status();
-  if (stored->num == 0) {
-    const absl::StatusOr<int64_t> num = InsertRow(db, upsert.alert, "", 0);
-    if (!num.ok()) return num.status();
-    return AddOutboxRows(db, *num, upsert.alert, "open",
-                         Recipients(upsert.alert, upsert.notify), now_ms);
+  if (stored->num == 0) return Open(db, upsert, now_ms);
+  if (stored->alert.state != AlertState::kResolved) {
+    return Merge(db, *stored, upsert, now_ms);
   }
+  absl::Status status = GoOn(db, *stored, upsert, now_ms);
+  if (status.ok() && upsert.alert.ended_ms != 0) {
+    status = End(db, stored->num, upsert.alert.ended_ms);
+  }
+  return status;
+}
 
+namespace {
+
+absl::Status Merge(Connection& db, const StoredAlert& stored_in,
+                   const AlertUpsert& upsert, int64_t now_ms) {
+  const StoredAlert* const stored = &stored_in;
   const Alert& old = stored->alert;
   Alert merged = upsert.alert;
   const bool older = merged.count < old.count ||
@@ -143,6 +250,8 @@ absl::Status UpsertAlert(Connection& db, const AlertUpsert& upsert,
   return AddOutboxRows(db, stored->num, merged, "escalate",
                        Recipients(merged, upsert.notify), now_ms);
 }
+
+}  // namespace
 
 absl::StatusOr<bool> InsertAlert(Connection& db, const Alert& alert,
                                  absl::string_view actor, int64_t now_ms) {

@@ -4,12 +4,14 @@
 
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/store/store_conformance.h"
 
 namespace keywatch {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -126,6 +128,57 @@ TEST_P(StoreConformance, ResolvedStaysResolvedAndNothingOpensAgain) {
               store().SetAlertState(AlertId("no"), AlertState::kResolved, "ann",
                                     "", 0, 1));
   EXPECT_CODE(kNotFound, store().GetAlert(AlertId("no")));
+}
+
+// A resolve muted the rule for the key as long as the attack went on.
+TEST_P(StoreConformance, AMatchAfterAResolveOpensAnotherAlert) {
+  Take();
+  AlertUpsert attack = TestUpsert("a", 1000);
+  const auto more = [&](int64_t count) {
+    attack.alert.count = count;
+    attack.alert.last_event_ms = 1000 + count;
+    ASSERT_CODE(kOk, CommitAlert(attack));
+  };
+  const auto resolve = [&](const AlertId& id) {
+    ASSERT_CODE(kOk, store().SetAlertState(id, AlertState::kResolved, "ann", "",
+                                           0, 100));
+  };
+  const auto open = [&] {
+    AlertFilter filter;
+    filter.unresolved_only = true;
+    return Must(store().ListAlerts(filter)).alerts;
+  };
+  more(10);
+  resolve(AlertId("a"));
+  // Nothing new: it stays resolved.
+  more(10);
+  EXPECT_THAT(open(), IsEmpty());
+  for (const int64_t base : {10, 20}) {
+    more(base + 1);
+    ASSERT_THAT(open(), SizeIs(1));
+    const Alert next = open()[0];
+    EXPECT_EQ(next.count, 1);
+    EXPECT_EQ(next.first_fire_ms, 1000 + base + 1);
+    EXPECT_TRUE(absl::StrContains(next.explanation, "was resolved"));
+    // It goes on in that one; the same again changes nothing.
+    more(base + 10);
+    more(base + 10);
+    ASSERT_THAT(open(), SizeIs(1));
+    EXPECT_EQ(open()[0].id, next.id);
+    EXPECT_EQ(open()[0].count, 10);
+    EXPECT_EQ(open()[0].first_fire_ms, next.first_fire_ms);
+    EXPECT_EQ(Get("a").count, 10);
+    EXPECT_THAT(Due(1000), Contains(absl::StrCat("open to oncall about ",
+                                                 next.id.view())));
+    resolve(next.id);
+  }
+  // Its end ends all of them, for retention.
+  attack.alert.ended_ms = 9000;
+  more(30);
+  EXPECT_THAT(open(), IsEmpty());
+  for (const Alert& alert : Must(store().ListAlerts(AlertFilter())).alerts) {
+    EXPECT_EQ(alert.ended_ms, 9000) << alert.id.view();
+  }
 }
 
 TEST_P(StoreConformance, AFailedStateChangeLeavesNoTrace) {

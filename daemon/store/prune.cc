@@ -65,8 +65,11 @@ absl::Status PruneAlerts(Connection& db, int64_t before_ms, int64_t limit,
                             .Run();
   if (!status.ok()) return status;
   status = Delete(db, "outbox", "alert", *alerts, nullptr);
+  for (const char* table : {"alert_detail", "alert_continuation"}) {
+    if (status.ok()) status = Delete(db, table, "num", *alerts, nullptr);
+  }
   if (status.ok()) {
-    status = Delete(db, "alert_detail", "num", *alerts, nullptr);
+    status = Delete(db, "alert_continuation", "alert", *alerts, nullptr);
   }
   if (status.ok()) status = Delete(db, "alert", "num", *alerts, deleted);
   return status;

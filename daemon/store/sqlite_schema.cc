@@ -228,6 +228,14 @@ CREATE TABLE alert_change (
 INSERT INTO alert_change (num, last)
   SELECT 1, coalesce(max(change), 0) FROM alert;
 
+-- An alert that goes on where another one, resolved amid its episode, stopped.
+CREATE TABLE alert_continuation (
+  num INTEGER PRIMARY KEY,
+  alert INTEGER NOT NULL,
+  base_count INTEGER NOT NULL
+) STRICT;
+CREATE INDEX alert_continuation_alert ON alert_continuation (alert, num);
+
 -- The least time: none is known.
 ALTER TABLE key_profile ADD COLUMN last_success_ms INTEGER NOT NULL
   DEFAULT -9223372036854775808;

@@ -242,7 +242,9 @@ class Store {
   // when the partition was never opened. Applying alerts again is harmless:
   // facts are absolute and only go forward. An alert that was not there, or
   // whose level rose, gets outbox rows for its notifiers in the same
-  // transaction. Watermarks never go back. A gap with the source, start and
+  // transaction. One that somebody resolved keeps its facts: the next match of its
+  // episode opens another alert, in which the episode goes on. Watermarks never
+  // go back. A gap with the source, start and
   // reason of a stored one is that one, known to last longer.
   virtual absl::Status Checkpoint(absl::string_view partition, int64_t epoch,
                                   const CheckpointBatch& batch) = 0;

@@ -162,7 +162,8 @@ class Attempt:
                 connection.execute("DROP INDEX " + name)
             connection.execute("DROP INDEX IF EXISTS outbox_waiting")
             connection.execute("CREATE INDEX IF NOT EXISTS outbox_due ON outbox (next_attempt_ms) WHERE status = 0")
-            connection.execute("DROP TABLE IF EXISTS alert_change")
+            for table in ("alert_change", "alert_continuation"):
+                connection.execute("DROP TABLE IF EXISTS " + table)
             for column in ("last_success_ms", "last_denied_ms"):
                 if any(row[1] == column for row in connection.execute("PRAGMA table_info(key_profile)")):
                     connection.execute("ALTER TABLE key_profile DROP COLUMN " + column)
