@@ -196,6 +196,7 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(Config config, Options options,
       [a = app.get()](Metrics* metrics) { a->RefreshMetrics(metrics); });
 
   app->http_client_ = NewCurlHttpClient();
+  app->push_queues_ = MakePushQueues(settings);
   std::vector<std::unique_ptr<Notifier>> notifiers;
   std::vector<std::string> notifier_names;
   for (const NotifierConfig& notifier : settings.notifiers) {
@@ -261,6 +262,9 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(Config config, Options options,
     int64_t replaced = 0;
     return redactor->Redact(text, &replaced);
   };
+  dependencies.find_queue = [a = app.get()](absl::string_view source) {
+    return a->FindQueue(source);
+  };
   absl::StatusOr<std::unique_ptr<GrpcServer>> server =
       GrpcServer::Create(std::move(grpc), std::move(dependencies));
   if (!server.ok()) return Annotate(server.status(), "grpc");
@@ -297,8 +301,9 @@ absl::Status App::Start() {
 }
 
 absl::Status App::StartRunner(std::shared_ptr<const RuleSet> rules) {
-  absl::StatusOr<std::vector<RunnerSource>> sources = MakeSources(
-      config_, store_.get(), clock_, http_client_.get(), enricher_.get());
+  absl::StatusOr<std::vector<RunnerSource>> sources =
+      MakeSources(config_, store_.get(), clock_, http_client_.get(),
+                  push_queues_, enricher_.get());
   if (!sources.ok()) return sources.status();
   std::vector<RuleLabels> labels;
   EngineRunner::Options options = RunnerOptions(*rules, *sources);
@@ -385,6 +390,7 @@ void App::Stop() {
   }
   if (grpc_) grpc_->SetServing(false);
   if (std::shared_ptr<EngineRunner> running = runner()) running->Stop();
+  for (auto& [source, queue] : push_queues_) queue->Close();
   if (responder_) responder_->Stop();
   if (housekeeper_.joinable()) housekeeper_.join();
   if (grpc_) grpc_->Shutdown(kShutdownGrace);
@@ -419,6 +425,10 @@ std::string App::Summary() {
 
 void App::OnCommit(const CheckpointBatch& batch, absl::Duration took) {
   metrics_->CheckpointSucceeded(took, clock_->Now());
+  for (const StreamCursor& cursor : batch.cursors) {
+    const auto queue = push_queues_.find(cursor.source.view());
+    if (queue != push_queues_.end()) queue->second->Committed(cursor.read);
+  }
   for (const RejectCount& reject : batch.rejects) {
     metrics_->Source(reject.source.view())
         ->AddRejected(reject.reason, reject.count);
@@ -428,6 +438,19 @@ void App::OnCommit(const CheckpointBatch& batch, absl::Duration took) {
     grpc_->NotifyAlertsChanged();
   }
   grpc_->SetServing(true);
+}
+
+absl::StatusOr<PushQueue*> App::FindQueue(absl::string_view source) {
+  const auto queue = push_queues_.find(source);
+  if (queue != push_queues_.end()) return queue->second.get();
+  for (const SourceConfig& known : config_.sources) {
+    if (known.name.view() == source) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "the source \"", source, "\" takes no pushes: its type is another"));
+    }
+  }
+  return absl::NotFoundError(
+      absl::StrCat("no source is named \"", source, "\""));
 }
 
 void App::KeepHouse() {
@@ -560,7 +583,9 @@ DaemonStatus App::GetStatus() {
     shown.id = source.id;
     if (i < config_.sources.size()) {
       const SourceConfig& config = config_.sources[i];
-      shown.kind = config.type == SourceType::kFile ? "file" : "http";
+      shown.kind = config.type == SourceType::kFile   ? "file"
+                   : config.type == SourceType::kHttp ? "http"
+                                                      : "push";
       shown.format = config.format;
       shown.location = SourceLocation(config);
     } else {

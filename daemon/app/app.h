@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "daemon/app/engine_runner.h"
 #include "daemon/app/history_recorder.h"
+#include "daemon/app/loading.h"
 #include "daemon/app/log.h"
 #include "daemon/app/rules_watch.h"
 #include "daemon/config/config.h"
@@ -109,6 +110,7 @@ class App : public StatusProvider {
   EngineRunner::Options RunnerOptions(const RuleSet& rules,
                                       const std::vector<RunnerSource>& sources);
   void OnCommit(const CheckpointBatch& batch, absl::Duration took);
+  absl::StatusOr<PushQueue*> FindQueue(absl::string_view source);
   void RefreshMetrics(Metrics* metrics);
   void RefreshSourceMetrics(const RunnerStatus& status, Metrics* metrics);
   void KeepHouse();
@@ -132,6 +134,7 @@ class App : public StatusProvider {
   uint64_t seen_seed_ = 0;
   std::unique_ptr<Enricher> enricher_;  // null when there is nothing to know
   std::unique_ptr<HttpClient> http_client_;
+  PushQueues push_queues_;  // constant; each synchronises itself
   std::unique_ptr<Responder> responder_;
   std::unique_ptr<Roller> roller_;
   std::unique_ptr<Retention> retention_;  // the housekeeper's

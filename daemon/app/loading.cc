@@ -11,6 +11,7 @@
 #include "daemon/engine/supports.h"
 #include "daemon/ingest/file_source.h"
 #include "daemon/ingest/http_poller.h"
+#include "daemon/ingest/push_source.h"
 #include "daemon/rules/compiler.h"
 #include "daemon/serve/tokens.h"
 
@@ -218,7 +219,7 @@ void CheckDeeply(const Config& config, int64_t now_ms, IssueList* issues) {
 
 absl::StatusOr<std::vector<RunnerSource>> MakeSources(
     const Config& config, Store* store, Clock* clock, HttpClient* client,
-    const Enricher* enricher) {
+    const PushQueues& queues, const Enricher* enricher) {
   std::vector<RunnerSource> sources;
   for (const SourceConfig& source : config.sources) {
     IssueList issues;
@@ -234,6 +235,7 @@ absl::StatusOr<std::vector<RunnerSource>> MakeSources(
     out.spec.seen_with = source.same_origin_as;
     out.spec.max_future = source.max_future;
     out.spec.rereadable = source.type == SourceType::kFile;
+    out.spec.lost_while_down = source.type == SourceType::kPush;
     out.spec.requests = out.format->logsource().category != kKeyLifecycle;
     // An event within its lateness may still be on its way.
     out.idle_timeout = std::max(source.idle_timeout, source.allowed_lateness);
@@ -250,6 +252,12 @@ absl::StatusOr<std::vector<RunnerSource>> MakeSources(
       open = Opener([options = FileOptions(source, out.format->framing(),
                                            ProtectedPaths(config)),
                      clock] { return FileSource::Create(options, clock); });
+    } else if (source.type == SourceType::kPush) {
+      open = std::function<std::unique_ptr<LogSource>()>(
+          [queue = queues.at(source.name.str()).get(),
+           max_record_bytes = source.max_record_bytes] {
+            return std::make_unique<PushSource>(max_record_bytes, queue);
+          });
     } else {
       open = Opener([options = PollerOptions(source), client, clock] {
         return HttpPoller::Create(options, client, clock);
@@ -294,10 +302,21 @@ absl::StatusOr<std::vector<RunnerSource>> MakeSources(
   return sources;
 }
 
+PushQueues MakePushQueues(const Config& config) {
+  PushQueues queues;
+  for (const SourceConfig& source : config.sources) {
+    if (source.type != SourceType::kPush) continue;
+    queues[source.name.str()] =
+        std::make_unique<PushQueue>(source.push.queue_bytes);
+  }
+  return queues;
+}
+
 std::string SourceLocation(const SourceConfig& source) {
   if (source.type == SourceType::kFile) {
     return absl::StrJoin(source.file.paths, " ");
   }
+  if (source.type == SourceType::kPush) return "pushed over gRPC";
   // Without query and user information, which may hold credentials.
   std::string url = source.http.url.substr(0, source.http.url.find('?'));
   const size_t host = url.find("://");

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "daemon/app/engine_runner.h"
 #include "daemon/config/config.h"
@@ -14,6 +15,7 @@
 #include "daemon/http/http_client.h"
 #include "daemon/ingest/enricher.h"
 #include "daemon/ingest/format.h"
+#include "daemon/ingest/push_queue.h"
 #include "daemon/rules/rule_set.h"
 #include "daemon/store/store.h"
 
@@ -39,13 +41,15 @@ std::shared_ptr<const Format> LoadSourceFormat(const SourceConfig& source,
 // rules, formats and tokens.
 void CheckDeeply(const Config& config, int64_t now_ms, IssueList* issues);
 
+// Where pushed records wait, by the name of their source.
+using PushQueues = absl::flat_hash_map<std::string, std::unique_ptr<PushQueue>>;
+PushQueues MakePushQueues(const Config& config);
+
 // The sources of the configuration and Keywatch's own lifecycle source, the
 // latter last. What is given must outlive the runner.
-absl::StatusOr<std::vector<RunnerSource>> MakeSources(const Config& config,
-                                                      Store* store,
-                                                      Clock* clock,
-                                                      HttpClient* client,
-                                                      const Enricher* enricher);
+absl::StatusOr<std::vector<RunnerSource>> MakeSources(
+    const Config& config, Store* store, Clock* clock, HttpClient* client,
+    const PushQueues& queues, const Enricher* enricher);
 
 // Path or URL of a source, for people; no credentials, no query.
 std::string SourceLocation(const SourceConfig& source);

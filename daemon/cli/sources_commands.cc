@@ -15,6 +15,10 @@
 #include "daemon/cli/time_text.h"
 
 namespace keywatch {
+
+// In push_command.cc.
+void AddPushCommand(CLI::App* parent, CommandContext* context);
+
 namespace {
 
 struct Options {
@@ -136,6 +140,8 @@ void AddSourcesCommands(CLI::App* parent, CommandContext* context) {
       return RunRejects(*context, *rejects);
     };
   });
+
+  AddPushCommand(parent, context);
 
   auto gaps = std::make_shared<Options>();
   command = parent->add_subcommand(

@@ -79,13 +79,19 @@ struct HttpSourceConfig {
   int64_t max_response_bytes = int64_t{16} << 20;
 };
 
-enum class SourceType { kFile, kHttp };
+struct PushSourceConfig {
+  // Of records that were pushed and not yet read; senders wait beyond it.
+  int64_t queue_bytes = int64_t{16} << 20;
+};
+
+enum class SourceType { kFile, kHttp, kPush };
 
 struct SourceConfig {
   SourceId name;
   SourceType type = SourceType::kFile;
   FileSourceConfig file;  // of kFile
   HttpSourceConfig http;  // of kHttp
+  PushSourceConfig push;  // of kPush
   // The name of a shipped format, or the path of a format's file when it has a
   // slash in it.
   std::string format;

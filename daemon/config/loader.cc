@@ -208,7 +208,7 @@ std::vector<std::string> ConfigKeys() {
   // One of everything that has keys of its own.
   constexpr char kProbe[] =
       "grpc: {tokens: {}, tls: {key: {}}}\n"
-      "sources: [{type: file}, {type: http, bearer: {}}]\n"
+      "sources: [{type: file}, {type: http, bearer: {}}, {type: push}]\n"
       "notifiers: [{type: alertmanager, bearer: {}},"
       " {type: webhook, secrets: [{}]}]\n"
       "rolls: {providers: [{}]}\n"

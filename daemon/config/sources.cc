@@ -75,6 +75,11 @@ void ReadHttp(Section* section, HttpSourceConfig* http) {
       "max_response_bytes", http->max_response_bytes, 1024, int64_t{1} << 30);
 }
 
+void ReadPush(Section* section, PushSourceConfig* push) {
+  push->queue_bytes = section->reader().Bytes("queue_bytes", push->queue_bytes,
+                                              64 << 10, int64_t{4} << 30);
+}
+
 void ReadFormat(Section* section, SourceConfig* source) {
   yaml::MapReader& reader = section->reader();
   const std::string format = reader.RequiredString("format");
@@ -140,12 +145,12 @@ void ReadSource(Section* section, std::set<std::string>* names,
         absl::StrCat("\"", name, "\" is kept for Keywatch's own records"),
         "choose another name");
   }
-  const int type = reader.Choice("type", {"file", "http"}, -1);
+  const int type = reader.Choice("type", {"file", "http", "push"}, -1);
   if (type < 0 && !reader.Has("type")) {
     reader.Error("type", "missing-key", "\"type\" is missing",
-                 "known: file, http");
+                 "known: file, http, push");
   }
-  source.type = type == 1 ? SourceType::kHttp : SourceType::kFile;
+  source.type = type < 0 ? SourceType::kFile : static_cast<SourceType>(type);
   if (source.type == SourceType::kHttp) source.start = SourceStart::kEnd;
 
   ReadFormat(section, &source);
@@ -154,8 +159,11 @@ void ReadSource(Section* section, std::set<std::string>* names,
   source.time_field = fields.reader().String("time");
   source.id_field = fields.reader().String("id");
   fields.Finish();
-  source.start = static_cast<SourceStart>(reader.Choice(
-      "start", {"beginning", "end"}, static_cast<int>(source.start)));
+  // What is pushed has no past to begin with.
+  if (source.type != SourceType::kPush) {
+    source.start = static_cast<SourceStart>(reader.Choice(
+        "start", {"beginning", "end"}, static_cast<int>(source.start)));
+  }
   ReadTimes(section, &source);
   source.max_record_bytes = reader.Bytes(
       "max_record_bytes", source.max_record_bytes, 256, int64_t{256} << 20);
@@ -180,6 +188,7 @@ void ReadSource(Section* section, std::set<std::string>* names,
   } else {
     if (source.type == SourceType::kFile) ReadFile(section, &source.file);
     if (source.type == SourceType::kHttp) ReadHttp(section, &source.http);
+    if (source.type == SourceType::kPush) ReadPush(section, &source.push);
     section->Finish();
   }
   config->sources.push_back(std::move(source));

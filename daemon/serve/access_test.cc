@@ -208,8 +208,9 @@ TEST_F(AccessTest, TlsWantsTheClientsCertificateAndItsToken) {
 // A method that is added and forgotten there must not be open.
 TEST(AccessRolesTest, EveryMethodOfTheApiHasTheRoleItNeeds) {
   std::map<Role, std::set<std::string>> methods;
-  for (const char* service : {"AlertService", "KeyService", "RollService",
-                              "RuleService", "StatusService"}) {
+  for (const char* service :
+       {"AlertService", "KeyService", "RollService", "RuleService",
+        "StatusService", "IngestService"}) {
     const google::protobuf::ServiceDescriptor* found =
         google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
             std::string("keywatch.v1.") + service);
@@ -224,6 +225,7 @@ TEST(AccessRolesTest, EveryMethodOfTheApiHasTheRoleItNeeds) {
                                    "CloseFollowUp", "ConfirmRoll", "RaiseAlert",
                                    "ResolveAlert", "StartRoll"}));
   EXPECT_EQ(methods[Role::kAdmin], std::set<std::string>{"ReloadRules"});
+  EXPECT_EQ(methods[Role::kPush], std::set<std::string>{"PushRecords"});
   EXPECT_EQ(Access::Needs("DeleteEverything"), Role::kAdmin);
 }
 

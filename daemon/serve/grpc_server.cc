@@ -103,7 +103,9 @@ class GrpcServerImpl final : public GrpcServer {
         rolls_(dependencies.roller, dependencies.store, dependencies.clock,
                &runner_),
         rules_(dependencies.status, &text_, &runner_),
-        status_(dependencies.store, dependencies.status, &runner_) {}
+        status_(dependencies.store, dependencies.status, &runner_),
+        ingest_(std::move(dependencies.find_queue), options.max_senders,
+                &runner_) {}
 
   ~GrpcServerImpl() override { Shutdown(absl::ZeroDuration()); }
 
@@ -128,6 +130,7 @@ class GrpcServerImpl final : public GrpcServer {
   RollService rolls_;
   RuleService rules_;
   StatusService status_;
+  IngestService ingest_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
 
@@ -151,7 +154,8 @@ absl::Status GrpcServerImpl::Start(const Options& options) {
   builder.SetMaxReceiveMessageSize(options.max_message_bytes);
   builder.SetMaxSendMessageSize(options.max_message_bytes);
   grpc::ResourceQuota quota("keywatchd");
-  quota.SetMaxThreads(options.max_watchers + kCallThreads);
+  quota.SetMaxThreads(options.max_watchers + options.max_senders +
+                      kCallThreads);
   builder.SetResourceQuota(quota);
 
   if (!options.tcp_address.empty()) {
@@ -171,6 +175,7 @@ absl::Status GrpcServerImpl::Start(const Options& options) {
   builder.RegisterService(&rolls_);
   builder.RegisterService(&rules_);
   builder.RegisterService(&status_);
+  builder.RegisterService(&ingest_);
   server_ = builder.BuildAndStart();
 
   // gRPC names the cause in its own log only.
@@ -195,6 +200,7 @@ void GrpcServerImpl::Shutdown(absl::Duration grace) {
   SetServing(false);
   if (listener_ != nullptr) listener_->Stop();
   feed_.Stop();
+  ingest_.Stop();
   server_->Shutdown(gpr_time_add(
       gpr_now(GPR_CLOCK_MONOTONIC),
       gpr_time_from_millis(absl::ToInt64Milliseconds(grace), GPR_TIMESPAN)));

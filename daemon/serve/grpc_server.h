@@ -10,6 +10,7 @@
 #include "daemon/core/clock.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/respond/roller.h"
+#include "daemon/serve/ingest_service.h"
 #include "daemon/serve/request_text.h"
 #include "daemon/serve/status_provider.h"
 #include "daemon/store/store.h"
@@ -36,6 +37,7 @@ class GrpcServer {
     std::string key;
     std::string client_ca;
     int max_watchers = 64;
+    int max_senders = 16;  // streams of records that are pushed
     int max_message_bytes = 16 << 20;
     // Notifiers there are, and those of an alert raised by hand.
     std::vector<std::string> notifiers;
@@ -50,6 +52,7 @@ class GrpcServer {
     Clock* clock = nullptr;
     // Replaces key secrets in what people write; see RequestText.
     RequestText::Redact redact;
+    IngestService::FindQueue find_queue;
   };
 
   // Binds and serves; health says NOT_SERVING until SetServing. ALREADY_EXISTS

@@ -78,7 +78,8 @@ void ReadLine(const std::string& path, int number, absl::string_view line,
     error("bad-token", "the first word is no name",
           "letters, digits, . _ @ and -, at most 64 of them");
   } else if (!role) {
-    error("bad-token", "the second word is no role", "read, operate or admin");
+    error("bad-token", "the second word is no role",
+          "push, read, operate or admin");
   } else if (token.digest.empty()) {
     error("bad-token", "the third word is no token",
           "32 to 512 visible characters (openssl rand -hex 32), or sha256: and "
@@ -99,6 +100,8 @@ void ReadLine(const std::string& path, int number, absl::string_view line,
 
 absl::string_view RoleName(Role role) {
   switch (role) {
+    case Role::kPush:
+      return "push";
     case Role::kRead:
       return "read";
     case Role::kOperate:
@@ -110,7 +113,7 @@ absl::string_view RoleName(Role role) {
 }
 
 absl::optional<Role> ParseRole(absl::string_view name) {
-  for (Role role : {Role::kRead, Role::kOperate, Role::kAdmin}) {
+  for (Role role : kRoles) {
     if (name == RoleName(role)) return role;
   }
   return absl::nullopt;

@@ -15,14 +15,17 @@
 
 namespace keywatch {
 
-// What a caller of the API may do; each includes the ones before it.
+// What a caller of the API may do.
 enum class Role {
+  kPush,     // push records, and nothing else
   kRead,     // see everything
-  kOperate,  // acknowledge, resolve and raise alerts, roll keys
-  kAdmin,    // reload the rules
+  kOperate,  // and acknowledge, resolve and raise alerts, roll keys
+  kAdmin,    // all of these, and reload the rules
 };
+constexpr Role kRoles[] = {Role::kPush, Role::kRead, Role::kOperate,
+                           Role::kAdmin};
 
-// "read", "operate", "admin".
+// "push", "read", "operate", "admin".
 absl::string_view RoleName(Role role);
 absl::optional<Role> ParseRole(absl::string_view name);
 
