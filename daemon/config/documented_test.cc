@@ -160,10 +160,11 @@ TEST(DocumentedConfig, StatesTheDefaultsOfSources) {
       Load(
           "sources:\n"
           "  - {name: api, type: file, paths: a, format: keywatch}\n"
-          "  - {name: http, type: http, url: 'https://x', format: keywatch}\n")
+          "  - {name: http, type: http, url: 'https://x', format: keywatch}\n"
+          "  - {name: push, type: push, format: keywatch}\n")
           .config;
-  ASSERT_EQ(said.sources.size(), 2u);
-  for (int i = 0; i < 2; ++i) {
+  ASSERT_EQ(said.sources.size(), 3u);
+  for (int i = 0; i < 3; ++i) {
     const SourceConfig& a = said.sources[i];
     const SourceConfig& b = least.sources[i];
     EXPECT_EQ(a.type, b.type);
@@ -176,6 +177,7 @@ TEST(DocumentedConfig, StatesTheDefaultsOfSources) {
     EXPECT_EQ(a.max_record_bytes, b.max_record_bytes);
     EXPECT_EQ(a.file.max_files, b.file.max_files);
     EXPECT_EQ(a.file.poll_interval, b.file.poll_interval);
+    EXPECT_EQ(a.push.queue_bytes, b.push.queue_bytes);
     EXPECT_EQ(a.http.records_path, b.http.records_path);
     EXPECT_EQ(a.http.id_path, b.http.id_path);
     EXPECT_EQ(a.http.page_size, b.http.page_size);

@@ -39,7 +39,7 @@ correlation:
 """
 CONFIG = """\
 state_directory: {dir}/state
-grpc: {{listen: 127.0.0.1:{grpc}, unix_socket: ''}}
+grpc: {{listen: 127.0.0.1:{grpc}, allow_unauthenticated: true, unix_socket: ''}}
 http: {{listen: 127.0.0.1:{http}}}
 rules:
     paths: [{dir}/rules.yml]
@@ -50,6 +50,7 @@ sources:
       type: push
       format: keywatch
       queue_bytes: 64KiB
+      dedup_horizon: 2h
       allowed_lateness: 2s
       idle_timeout: 1h
       max_future: 36500d
