@@ -84,8 +84,8 @@ void PrintEvidence(const CommandContext& context, const v1::Alert& alert) {
   context.out() << "\n"
                 << context.style().Bold("Events")
                 << (alert.count() > alert.evidence_size()
-                        ? absl::StrCat(" (the first ", alert.evidence_size(),
-                                       " of ", alert.count(), ")")
+                        ? absl::StrCat(" (", alert.evidence_size(), " of ",
+                                       alert.count(), ")")
                         : "")
                 << "\n";
   for (const v1::Evidence& evidence : alert.evidence()) {
@@ -128,6 +128,12 @@ std::vector<std::string> NextCommands(const v1::Alert& alert) {
   if (!alert.key_id().empty()) {
     const std::string key = ShellQuote(Sanitize(alert.key_id()));
     commands.push_back(absl::StrCat("keywatch keys show ", key));
+    // All of it: evidence is what the alert had at hand.
+    const absl::Time last = FromProto(alert.last_event_time());
+    commands.push_back(absl::StrCat(
+        "keywatch requests --key ", key, " --since ",
+        UtcTime(FromProto(alert.first_event_time())), " --until ",
+        UtcTime(last + absl::Milliseconds(1)), " --limit 0"));
     if (alert.state() != v1::ALERT_STATE_RESOLVED) {
       commands.push_back(absl::StrCat("keywatch roll start ", key, " --alert ",
                                       id, " --reason 'leaked'"));

@@ -271,6 +271,10 @@ def main():
         differences.append("never died at: " + ", ".join(missed))
     if died < options.kills:
         differences.append("only %d kills" % died)
+    lost = sum(" lost, such as " in difference for difference in differences)
+    doubled = sum(" rows instead of " in difference for difference in differences)
+    print("kinds of rows that are: %d lost, %d doubled, %d different" % (
+        lost, doubled, len(differences) - lost - doubled))
     for difference in differences:
         print("FAILED: " + difference)
     return 1 if differences else 0
