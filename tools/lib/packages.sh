@@ -47,6 +47,7 @@ TEST_PACKAGES=(
   clang
   clang-format
   clang-tidy
+  libclang-rt-dev
   curl
   procps
   prometheus
