@@ -646,7 +646,8 @@ TEST(ShippedFormatTest, StripeActivityTellsWhatWasDoneToAKey) {
 // of Stripe.
 TEST(ShippedFormatTest, ProxiesOfAnyApiHaveFormatsOfTheirOwn) {
   for (const char* name : {"nginx_api", "envoy_api"}) {
-    const LogSourceSpec& source = Format::Shipped(name)->logsource();
+    const auto format = Format::Shipped(name);
+    const LogSourceSpec& source = format->logsource();
     EXPECT_EQ(source.category, "webserver") << name;
     EXPECT_EQ(source.product, "") << name;
   }

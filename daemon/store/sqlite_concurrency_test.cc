@@ -124,7 +124,8 @@ TEST(SqliteConcurrencyTest, EverybodyAtOnceLosesNothing) {
   EXPECT_GE(sent, kCommits + kCommits / 2);
   const auto all = store.AlertsChangedAfter(0, 10000);
   ASSERT_TRUE(all.ok());
-  ASSERT_EQ(all->first.size(), static_cast<size_t>(kCommits));
+  // A match after a resolve opens another alert.
+  ASSERT_GE(all->first.size(), static_cast<size_t>(kCommits));
   for (const Alert& alert : all->first) {
     EXPECT_EQ(versions[alert.id.str()], alert.version);
   }
