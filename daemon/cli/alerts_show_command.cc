@@ -130,10 +130,10 @@ std::vector<std::string> NextCommands(const v1::Alert& alert) {
     commands.push_back(absl::StrCat("keywatch keys show ", key));
     // All of it: evidence is what the alert had at hand.
     const absl::Time last = FromProto(alert.last_event_time());
-    commands.push_back(absl::StrCat(
-        "keywatch requests --key ", key, " --since ",
-        UtcTime(FromProto(alert.first_event_time())), " --until ",
-        UtcTime(last + absl::Milliseconds(1)), " --limit 0"));
+    commands.push_back(
+        absl::StrCat("keywatch requests --key ", key, " --since ",
+                     UtcTime(FromProto(alert.first_event_time())), " --until ",
+                     UtcTime(last + absl::Milliseconds(1)), " --limit 0"));
     if (alert.state() != v1::ALERT_STATE_RESOLVED) {
       commands.push_back(absl::StrCat("keywatch roll start ", key, " --alert ",
                                       id, " --reason 'leaked'"));
