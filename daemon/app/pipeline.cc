@@ -205,8 +205,7 @@ void Pipeline::BoundWaiting() {
 
 bool Pipeline::IsLast(uint32_t index) const {
   for (const Source& source : sources_) {
-    if (!source.idle && !source.spec.unordered && !source.spec.clocked &&
-        source.watermark < sources_[index].watermark) {
+    if (source.holds_back() && source.watermark < sources_[index].watermark) {
       return false;
     }
   }
@@ -290,11 +289,8 @@ void Pipeline::MoveWatermark() {
     const Source& source = sources_[i];
     if (source.spec.unordered) continue;
     clock = std::min(clock, heard(i));
-    if (source.spec.clocked) {
-      bound = std::min(bound, heard(i));
-    } else if (!source.idle) {
-      least = std::min(least, source.watermark);
-    }
+    if (source.spec.clocked) bound = std::min(bound, heard(i));
+    if (source.holds_back()) least = std::min(least, source.watermark);
   }
   if (least == kMaxEventTime) least = newest();
   watermark_ = std::max(watermark_, std::min(least, bound));

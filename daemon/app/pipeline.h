@@ -211,6 +211,11 @@ class Pipeline {
                             : absl::ToInt64Milliseconds(spec.max_future)) {
       if (!spec.control) ledger = std::make_unique<CoverageLedger>(spec.id);
     }
+    // Event time waits for it.
+    bool holds_back() const {
+      return !idle && !spec.unordered && !spec.clocked;
+    }
+
     PipelineSource spec;
     int64_t lateness_ms;
     int64_t max_future_ms;

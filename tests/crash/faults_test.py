@@ -11,6 +11,7 @@ need root, and are left out with a word where mounting is not possible. Each fau
 falls into the middle of an attack, lasts --seconds, and must end without a person.
 """
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -116,10 +117,11 @@ class Faults:
 
     # --- The faults.
 
-    def full_disk(self):
-        """a full disk in the middle of an attack: commits wait for space, and nothing is lost"""
-        directory = self.small_disk("full")
-        lane = self.lane("full")
+    @contextlib.contextmanager
+    def amid_full_disk(self, name):
+        """A lane whose disk got full in the middle of an attack; what fills it, and how many alerts there were."""
+        directory = self.small_disk(name)
+        lane = self.lane(name)
         try:
             item = self.to_the_middle(lane)
             filler = fill(directory)
@@ -127,6 +129,15 @@ class Faults:
             alerts = lane.value("SELECT count(*) FROM alert")
             lane.publish(item + 60)
             self.commits_fail(lane, "RESOURCE_EXHAUSTED")
+            yield lane, filler, alerts
+            self.finish(lane)
+        finally:
+            lane.close(keep=True)
+            run("umount", directory)
+
+    def full_disk(self):
+        """a full disk in the middle of an attack: commits wait for space, and nothing is lost"""
+        with self.amid_full_disk("full") as (lane, filler, alerts):
             commits = lane.value("SELECT commits FROM partition")
             time.sleep(self.options.seconds)
             assert lane.get("/-/ready")[0] == 503
@@ -134,39 +145,19 @@ class Faults:
             assert lane.value("SELECT count(*) FROM alert") == alerts
             os.remove(filler)
             self.recovered(lane)
-            self.finish(lane)
-        finally:
-            lane.close(keep=True)
-            run("umount", directory)
 
     def full_disk_and_reload(self):
         """rules loaded again while the disk is full: the engine that could not be started is, once there is space"""
-        directory = self.small_disk("fullreload")
-        lane = self.lane("fullreload")
-        try:
-            item = self.to_the_middle(lane)
-            filler = fill(directory)
-            lane.publish(item + 60)
-            self.commits_fail(lane, "RESOURCE_EXHAUSTED")
+        with self.amid_full_disk("fullreload") as (lane, filler, _):
             lane.process.send_signal(signal.SIGHUP)
             wait_for("the reload to fail", lambda: "the engine has stopped, and is started" in lane.messages())
             assert lane.get("/-/ready")[0] == 503
             os.remove(filler)
             self.recovered(lane)
-            self.finish(lane)
-        finally:
-            lane.close(keep=True)
-            run("umount", directory)
 
     def full_disk_and_kill(self):
         """killed while the disk is full, started while it is full, and again with space"""
-        directory = self.small_disk("fullkill")
-        lane = self.lane("fullkill")
-        try:
-            item = self.to_the_middle(lane)
-            filler = fill(directory)
-            lane.publish(item + 60)
-            self.commits_fail(lane, "RESOURCE_EXHAUSTED")
+        with self.amid_full_disk("fullkill") as (lane, filler, _):
             lane.kill()
             lane.start()
             # Whether it can start without space or not: it must not damage anything.
@@ -175,10 +166,6 @@ class Faults:
             os.remove(filler)
             lane.start()
             lane.wait_ready()
-            self.finish(lane)
-        finally:
-            lane.close(keep=True)
-            run("umount", directory)
 
     def read_only(self):
         """a file system that turns read-only: the daemon says so, and after its repair goes on"""

@@ -24,33 +24,17 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from denied_rules import DENIED, many_denied  # noqa: E402
 from keywatch_process import Daemon, wait_for  # noqa: E402
 
-RULES = """\
-title: Denied
-name: denied
-logsource: {product: stripe, service: api}
-detection:
-    selection: {http.response.status_code: 403}
-    condition: selection
----
+RULES = "---\n".join((DENIED, """\
 title: Any request
 name: any_request
 logsource: {product: stripe, service: api}
 detection:
     selection: {api.key.id|startswith: rk_}
     condition: selection
----
-title: Many denied
-name: many_denied
-level: high
-correlation:
-    type: event_count
-    rules: [denied]
-    group-by: [api.key.id]
-    timespan: 1h
-    condition: {gte: 12}
----
+""", many_denied(12), """\
 title: Many paths
 name: many_paths
 correlation:
@@ -68,7 +52,7 @@ anomaly:
     group-by: [api.key.id]
     field: [source.as.number]
     baseline: {history: 30d, min-history: 1d, min-events: 20}
-"""
+"""))
 SMALL_LIMITS = """\
 limits: {key_profiles: 20000, event_ids: 100000, waiting_bytes: 32MiB}
 checkpoint: {interval: 200ms}

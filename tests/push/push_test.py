@@ -17,26 +17,10 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from denied_rules import DENIED, many_denied  # noqa: E402
 from keywatch_process import Daemon, wait_for  # noqa: E402
 
-RULES = """\
-title: Denied
-name: denied
-logsource: {product: stripe, service: api}
-detection:
-    selection: {http.response.status_code: 403}
-    condition: selection
----
-title: Many denied
-name: many_denied
-level: high
-correlation:
-    type: event_count
-    rules: [denied]
-    group-by: [api.key.id]
-    timespan: 1h
-    condition: {gte: 50}
-"""
+RULES = DENIED + "---\n" + many_denied(50)
 CONFIG = """\
 state_directory: {dir}/state
 grpc: {{listen: 127.0.0.1:{grpc}, allow_unauthenticated: true, unix_socket: ''}}
