@@ -1,0 +1,179 @@
+#include "tests/bench/log_line.h"
+
+#include <time.h>
+
+#include <cstdio>
+#include <numeric>
+#include <utility>
+
+namespace keywatch {
+
+void LogLine::SetSecond(int64_t second) {
+  if (second == second_) return;
+  second_ = second;
+  const time_t time = static_cast<time_t>(second);
+  tm parts;
+  gmtime_r(&time, &parts);
+  static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr",
+                                            "May", "Jun", "Jul", "Aug",
+                                            "Sep", "Oct", "Nov", "Dec"};
+  char text[80];
+  std::snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d",
+                parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
+                parts.tm_hour, parts.tm_min, parts.tm_sec);
+  iso_ = text;
+  std::snprintf(text, sizeof(text), "%02d/%s/%04d:%02d:%02d:%02d +0000",
+                parts.tm_mday, kMonths[parts.tm_mon], parts.tm_year + 1900,
+                parts.tm_hour, parts.tm_min, parts.tm_sec);
+  clf_ = text;
+}
+
+void LogLine::AppendTime(int64_t time_ms, std::string* out) {
+  SetSecond(time_ms / 1000);
+  const int64_t ms = time_ms % 1000;
+  *out += iso_;
+  const char fraction[] = {'.', static_cast<char>('0' + ms / 100),
+                           static_cast<char>('0' + ms / 10 % 10),
+                           static_cast<char>('0' + ms % 10), 'Z'};
+  out->append(fraction, sizeof(fraction));
+}
+
+void LogLine::AppendText(const char* name, const std::string& value,
+                         std::string* out) {
+  *out += '"';
+  *out += name;
+  *out += "\":\"";
+  if (!escape_ || value.empty()) {
+    *out += value;
+  } else {
+    // "\/" for every slash, or one letter by its number.
+    const size_t letter =
+        random_.Below(2) == 0 ? random_.Below(value.size()) : std::string::npos;
+    for (size_t i = 0; i < value.size(); ++i) {
+      if (i == letter) {
+        char text[8];
+        std::snprintf(text, sizeof(text), "\\u%04x",
+                      static_cast<unsigned>(value[i]));
+        *out += text;
+      } else {
+        if (value[i] == '/' && letter == std::string::npos) *out += '\\';
+        *out += value[i];
+      }
+    }
+  }
+  *out += '"';
+}
+
+void LogLine::AppendField(int field, const Request& request, std::string* out) {
+  switch (field) {
+    case 0:
+      *out += "\"time\":\"";
+      AppendTime(request.time_ms, out);
+      *out += '"';
+      return;
+    case 1:
+      return AppendText("request_id", request.request_id, out);
+    case 2:
+      return AppendText("account", request.account, out);
+    case 3:
+      return AppendText("key_id", request.key_id, out);
+    case 4:
+      return AppendText("key_type", request.key_type, out);
+    case 5:
+      *out += request.livemode ? "\"livemode\":true" : "\"livemode\":false";
+      return;
+    case 6:
+      return AppendText("method", request.method, out);
+    case 7:
+      return AppendText("host", "api.stripe.com", out);
+    case 8:
+      return AppendText("path", request.path, out);
+    case 9:
+      return AppendText("query", request.query, out);
+    case 10:
+      *out += "\"status\":" + std::to_string(request.status);
+      return;
+    case 11:
+      if (request.error_code[0] != '\0') {
+        return AppendText("error_code", request.error_code, out);
+      }
+      *out += "\"error_code\":null";
+      return;
+    case 12:
+      return AppendText("source_ip", request.source_ip, out);
+    case 13:
+      return AppendText("user_agent", request.user_agent, out);
+    case 14:
+      return AppendText("api_version", request.api_version, out);
+    case 15:
+      if (!request.idempotency_key.empty()) {
+        return AppendText("idempotency_key", request.idempotency_key, out);
+      }
+      *out += "\"idempotency_key\":null";
+      return;
+    case 16:
+      *out += "\"latency_ms\":" + std::to_string(request.latency_ms);
+      return;
+    case 17:
+      *out += "\"bytes_out\":" + std::to_string(request.bytes_out);
+      return;
+    case 18:
+      return AppendText("tls", "TLSv1.3", out);
+    case 19:
+      return AppendText("region", request.region, out);
+    case 20:
+      return AppendText("proxy",
+                        std::string("egress-") +
+                            (request.proxy < 10 ? "0" : "") +
+                            std::to_string(request.proxy),
+                        out);
+  }
+}
+
+void LogLine::AppendJson(const Request& request, std::string* out) {
+  escape_ = false;
+  for (int field = 0; field < kFields; ++field) {
+    *out += field == 0 ? '{' : ',';
+    AppendField(field, request, out);
+  }
+  *out += "}\n";
+}
+
+void LogLine::AppendShuffledJson(const Request& request, std::string* out) {
+  int fields[kFields];
+  std::iota(fields, fields + kFields, 0);
+  for (int left = kFields; left > 0; --left) {
+    std::swap(fields[left - 1],
+              fields[random_.Below(static_cast<uint64_t>(left))]);
+    *out += left == kFields ? '{' : ',';
+    escape_ = random_.Chance(0.1);
+    AppendField(fields[left - 1], request, out);
+  }
+  *out += "}\n";
+}
+
+void LogLine::AppendCombined(const Request& request, std::string* out) {
+  SetSecond(request.time_ms / 1000);
+  *out += request.source_ip;
+  *out += " - ";
+  *out += request.key_id;
+  *out += " [";
+  *out += clf_;
+  *out += "] \"";
+  *out += request.method;
+  *out += ' ';
+  *out += request.path;
+  if (!request.query.empty()) {
+    *out += '?';
+    *out += request.query;
+  }
+  *out += " HTTP/1.1\" ";
+  *out += std::to_string(request.status);
+  *out += ' ';
+  *out += std::to_string(request.bytes_out);
+  *out += " \"-\" \"";
+  *out += request.user_agent;
+  *out += "\"\n";
+}
+
+}  // namespace keywatch
