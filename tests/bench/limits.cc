@@ -23,6 +23,8 @@
 #include <utility>
 #include <vector>
 
+// iterate_many would look ahead in a thread of its own: two cores' work.
+#undef SIMDJSON_THREADS_ENABLED
 #include "simdjson.h"
 
 namespace keywatch {
