@@ -14,6 +14,8 @@
 //   --format FORMAT    json, or combined: lines of a web server, key as user
 //   --shuffle-fields   json whose fields have another order in each line, some
 //                      values with escapes
+//   --odd-lines        json with lines of other writers, and broken ones, between
+//   --disorder MS      times are up to so much earlier than those before
 //   --labels FILE      the attacks, a line of JSON for each
 
 #include <cstdio>
@@ -31,6 +33,8 @@ struct Options {
   TrafficOptions traffic;
   bool combined = false;
   bool shuffle = false;
+  bool odd = false;
+  int64_t disorder_ms = 0;
   std::string labels;
   std::string log;
 };
@@ -67,6 +71,8 @@ Options ReadOptions(int argc, char** argv) {
       options.traffic.uniform = true;
     } else if (option == "--shuffle-fields") {
       options.shuffle = true;
+    } else if (option == "--odd-lines") {
+      options.odd = true;
     } else if (option.rfind("--", 0) != 0 && options.log.empty()) {
       options.log = option;
     } else if (i + 1 == argc) {
@@ -81,6 +87,8 @@ Options ReadOptions(int argc, char** argv) {
       options.traffic.rate = Rate(value);
     } else if (option == "--episode-every") {
       options.traffic.episode_every = Number(option, value, 0);
+    } else if (option == "--disorder") {
+      options.disorder_ms = Number(option, value, 0);
     } else if (option == "--labels") {
       options.labels = value;
     } else if (option == "--format" && (std::strcmp(value, "json") == 0 ||
@@ -122,11 +130,18 @@ int Run(int argc, char** argv) {
   LogLine line(options.traffic.seed);
   Request request;
   std::string text;
+  Random disorder(options.traffic.seed, 1);
   while (traffic.Next(&request)) {
+    if (options.disorder_ms > 0) {
+      request.time_ms -= static_cast<int64_t>(
+          disorder.Below(static_cast<uint64_t>(options.disorder_ms)));
+    }
     if (options.combined) {
       line.AppendCombined(request, &text);
     } else if (options.shuffle) {
       line.AppendShuffledJson(request, &text);
+    } else if (options.odd) {
+      line.AppendOddJson(request, &text);
     } else {
       line.AppendJson(request, &text);
     }

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include <cstdio>
+#include <cstring>
 #include <numeric>
 #include <utility>
 
@@ -150,6 +151,95 @@ void LogLine::AppendShuffledJson(const Request& request, std::string* out) {
     AppendField(fields[left - 1], request, out);
   }
   *out += "}\n";
+}
+
+void LogLine::AppendOddJson(const Request& request, std::string* out) {
+  std::string line;
+  AppendJson(request, &line);
+  const auto replace = [&line](const char* text, const char* by) {
+    if (size_t at = line.find(text); at != std::string::npos) {
+      line.replace(at, std::strlen(text), by);
+    }
+  };
+  const auto insert = [&line](const std::string& field) {
+    line.insert(line.size() - 2, "," + field);
+  };
+  switch (random_.Below(460)) {
+    case 0:  // other spaces
+      for (size_t at = 1; (at = line.find(",\"", at)) != line.npos; at += 4) {
+        line.replace(at, 2, " ,\t\"");
+      }
+      break;
+    case 1:
+      line.insert(line.size() - 1, "\r");
+      break;
+    case 2:
+      replace("{", "  { ");
+      break;
+    case 3:  // numbers as texts, and the other way round
+      replace("\"status\":403", "\"status\":\"403\"");
+      replace("\"status\":200", "\"status\":\"200\"");
+      break;
+    case 4:
+      replace("\"status\":2", "\"status\":2.0e2,\"was\":2");
+      break;
+    case 5:  // a field twice
+      insert("\"path\":\"/v1/again\"");
+      break;
+    case 6:
+      line.insert(1, "\"path\":\"/v1/before\",");
+      break;
+    case 7:  // fields that others lack
+      insert("\"trace\":{\"id\":\"1\",\"path\":[1,{\"status\":403}]}");
+      break;
+    case 8:
+      line.insert(1, "\"more\":{\"path\":\"/v1/apikeys\",\"x\":\"}\\\"{\"},");
+      break;
+    case 9:
+      insert("\"note\":\"" + std::string(5000, 'x') + "\"");
+      break;
+    case 10:  // fields that are missing, or nothing
+      replace("\"user_agent\":\"", "\"agent\":\"");
+      break;
+    case 11:
+      replace("\"path\":\"", "\"path\":null,\"was\":\"");
+      break;
+    case 12:
+      replace("\"key_id\":\"", "\"no_key\":\"");
+      break;
+    case 13:
+      replace("\"time\":\"", "\"no_time\":\"");
+      break;
+    case 14:  // names and values with escapes, and letters beyond ASCII
+      replace("\"path\"", "\"p\\u0061th\"");
+      break;
+    case 15:
+      replace("/v1/c", "\\/v1\\/\\u0063");
+      replace("Bindings", "B\xc3\xafndings\\ud83d\\ude00");
+      break;
+    case 16:
+      replace("\"path\":\"/v1", "\"path\":\"/V1");
+      break;
+    case 17:  // no requests
+      line = line.substr(0, line.size() / 2) + "\n";
+      break;
+    case 18:
+      replace("\"status\":", "\"status\"");
+      break;
+    case 19:
+      line.insert(0, random_.Below(2) == 0 ? "\n" : "not JSON at all\n");
+      break;
+    case 20:  // times in other words
+      replace("Z\",\"request_id", "000Z\",\"request_id");
+      break;
+    case 21:
+      replace("Z\",\"request_id", "+00:00\",\"request_id");
+      break;
+    case 22:  // written twice
+      line += line;
+      break;
+  }
+  *out += line;
 }
 
 void LogLine::AppendCombined(const Request& request, std::string* out) {

@@ -21,6 +21,9 @@ class LogLine {
   // The same fields in another order in each line, and some values with
   // characters escaped that need not be.
   void AppendShuffledJson(const Request& request, std::string* out);
+  // As AppendJson, but one line of twenty is not quite like the others, or is no
+  // request at all: what other writers, and accidents, make of a log.
+  void AppendOddJson(const Request& request, std::string* out);
   // As nginx's "combined" has it, with the key as the user.
   void AppendCombined(const Request& request, std::string* out);
 
