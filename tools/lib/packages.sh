@@ -57,6 +57,7 @@ TEST_PACKAGES=(
   shellcheck
   sqlite3
   systemd
+  valgrind
   zstd
 )
 
