@@ -12,10 +12,14 @@ namespace {
 
 // A shorter stretch of nothing but rejects is bad luck, not blindness.
 constexpr int64_t kLeastRejectedMs = 60'000;
+constexpr uint64_t kLeastRejects = 2;
 // A stretch that goes on is reported as often as this.
 constexpr int64_t kGrowthMs = 10'000;
 // Of stretches of which neither end is known yet.
 constexpr size_t kMaxOpen = 16;
+
+// The name of the row of those, behind the source.
+constexpr absl::string_view kOpenGroup = "/open";
 
 int64_t FloorDiv(int64_t value, int64_t by) {
   return value / by - (value % by < 0 ? 1 : 0);
@@ -38,6 +42,10 @@ bool CoverageLedger::RestoreRow(absl::string_view group,
   if (group.empty()) {
     const EventTime through = in.Signed();
     if (in.done()) read_through_ = saved_through_ = through;
+    return true;
+  }
+  if (group == kOpenGroup) {
+    DecodeOpen(blob);
     return true;
   }
   int64_t number = 0;
@@ -73,7 +81,9 @@ void CoverageLedger::SawElsewhere(EventTime time) {
 
 void CoverageLedger::Rejected() {
   rejects_came_ = true;
+  ++rejects_;
   special_ = true;
+  dirty_ = true;
   if (!rejected_) {
     rejected_ = Open{GapKind::kRejected, "", Known(), kMinEventTime};
   }
@@ -82,6 +92,7 @@ void CoverageLedger::Rejected() {
 void CoverageLedger::Lost(GapKind kind, std::string detail, EventTime since) {
   if (open_.size() >= kMaxOpen) return;  // all of them end at the same time
   special_ = true;
+  dirty_ = true;
   open_.push_back(
       {kind, std::move(detail), std::min(Known(), since), kMinEventTime});
 }
@@ -100,12 +111,14 @@ void CoverageLedger::CloseAt(EventTime time) {
 }
 
 void CoverageLedger::CloseRejectedAt(EventTime time) {
-  if (rejected_ && rejects_came_ && rejected_->from_ms != kMinEventTime &&
+  if (rejected_ && rejects_came_ && rejects_ >= kLeastRejects &&
+      rejected_->from_ms != kMinEventTime &&
       time - rejected_->from_ms >= kLeastRejectedMs) {
     Report(&*rejected_, time);
   }
   rejected_.reset();
   rejects_came_ = false;
+  rejects_ = 0;
 }
 
 void CoverageLedger::CaughtUp(EventTime now) {
@@ -114,7 +127,8 @@ void CoverageLedger::CaughtUp(EventTime now) {
   if (rejected_ && rejects_came_) {
     if (rejected_->from_ms == kMinEventTime) rejected_->from_ms = now;
     const EventTime from = std::max(rejected_->from_ms, rejected_->reported_ms);
-    if (now - rejected_->from_ms >= kLeastRejectedMs &&
+    if (rejects_ >= kLeastRejects &&
+        now - rejected_->from_ms >= kLeastRejectedMs &&
         now - from >= kGrowthMs) {
       Report(&*rejected_, now);
     }
@@ -144,6 +158,56 @@ void CoverageLedger::Report(Open* open, EventTime to) {
   open->reported_ms = to;
   news_.push_back({open->kind, open->detail, open->from_ms, to});
   dirty_ = true;
+}
+
+std::string CoverageLedger::EncodeOpen() const {
+  std::string blob;
+  if (open_.empty() && !rejected_) return blob;
+  Encoder out(&blob);
+  const auto encode = [&out](const Open& open) {
+    out.Varint(static_cast<uint64_t>(open.kind));
+    out.String(open.detail);
+    out.Signed(open.from_ms);
+    out.Signed(open.reported_ms);
+  };
+  out.Varint(open_.size());
+  for (const Open& open : open_) encode(open);
+  out.Varint(rejected_ ? rejects_ : 0);
+  if (rejected_) {
+    out.Varint(rejects_came_ ? 1 : 0);
+    encode(*rejected_);
+  }
+  return blob;
+}
+
+void CoverageLedger::DecodeOpen(absl::string_view blob) {
+  Decoder in(blob);
+  const auto decode = [&in] {
+    Open open;
+    const uint64_t kind = in.Varint();
+    open.kind = static_cast<GapKind>(std::min<uint64_t>(kind, kGapKinds - 1));
+    open.detail = std::string(in.String());
+    open.from_ms = in.Signed();
+    open.reported_ms = in.Signed();
+    return open;
+  };
+  const uint64_t count = in.Varint();
+  for (uint64_t i = 0; i < count && i < kMaxOpen && in.ok(); ++i) {
+    open_.push_back(decode());
+  }
+  rejects_ = in.Varint();
+  if (rejects_ > 0) {
+    rejects_came_ = in.Varint() != 0;
+    rejected_ = decode();
+  }
+  if (!in.done()) {  // of another version
+    open_.clear();
+    rejected_.reset();
+    rejects_ = 0;
+    rejects_came_ = false;
+  }
+  saved_open_ = std::string(blob);
+  special_ = !open_.empty() || rejected_.has_value();
 }
 
 std::vector<BlindStretch> CoverageLedger::TakeBlind() {
@@ -219,6 +283,12 @@ void CoverageLedger::TakeState(std::vector<StateRow>* out) {
     Encoder(&blob).Signed(read_through_);
     out->push_back({kOwner, source_.str(), std::move(blob), false});
     saved_through_ = read_through_;
+  }
+  std::string open = EncodeOpen();
+  if (open != saved_open_) {
+    out->push_back(
+        {kOwner, absl::StrCat(source_.view(), kOpenGroup), open, open.empty()});
+    saved_open_ = std::move(open);
   }
   dirty_ = false;
 }

@@ -49,9 +49,10 @@ struct BlindStretch {
 // read to its end, whichever comes first.
 //
 // It is kept as rows of the engine's state, so that a commit holds it together
-// with the positions: the owner is kOwner, the group "<source>/<hour>" or
-// "<source>". It reads no clock. One thread feeds it (thread-compatible);
-// Hours, Blindness and ReadThrough may be called from any other.
+// with the positions: the owner is kOwner, the group "<source>/<hour>",
+// "<source>", or "<source>/open" for stretches whose end is not known yet. It
+// reads no clock. One thread feeds it (thread-compatible); Hours may be called
+// from any other.
 class CoverageLedger {
  public:
   static constexpr char kOwner[] = "#coverage";
@@ -77,7 +78,9 @@ class CoverageLedger {
     }
     SawElsewhere(time);
   }
-  // Records came, and no event could be made of any.
+  // A record was read, at its place in the source, and no event could be made
+  // of it. A minute of nothing but such records, two at least, is blindness; of
+  // several streams, in the order in which they are read.
   void Rejected();
   // The source lost something, perhaps also of what it had given after `since`;
   // where it ends will show.
@@ -125,6 +128,9 @@ class CoverageLedger {
   // Everything up to `time` has been read.
   void ReadTo(EventTime time);
   void Report(Open* open, EventTime to);
+  // What must survive a restart of the stretches without an end.
+  std::string EncodeOpen() const;
+  void DecodeOpen(absl::string_view blob);
   EventTime Known() const { return std::max(read_through_, newest_); }
   CoverageHour& HourOf(EventTime time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Forget() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -138,8 +144,10 @@ class CoverageLedger {
   // Something is open: events are looked at one by one.
   bool special_ = false;
   std::vector<Open> open_;
+  std::string saved_open_;  // the row as it was given to TakeState
   absl::optional<Open> rejected_;
   bool rejects_came_ = false;  // since the source was last read to its end
+  uint64_t rejects_ = 0;       // since the last event
   absl::optional<Open> blind_;
   std::vector<BlindStretch> news_;
   std::array<int64_t, kGapKinds> blind_ms_{};

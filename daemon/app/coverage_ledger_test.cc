@@ -149,6 +149,43 @@ TEST_F(CoverageLedgerTest, ALossEndsWhenTheSourceIsReadToItsEnd) {
   EXPECT_THAT(ledger_->TakeBlind(), IsEmpty());
 }
 
+// A kill between a loss and the next event hid the loss.
+TEST_F(CoverageLedgerTest, ALossWhoseEndIsNotKnownOutlivesARestart) {
+  ledger_->CaughtUp(At(5));
+  ledger_->Lost(GapKind::kRotatedAway, "a.log is gone");
+  ledger_->Lost(GapKind::kCursorExpired, "", At(3));
+  EXPECT_TRUE(ledger_->dirty());
+  Restart();
+  Restart();
+  EXPECT_THAT(ledger_->TakeBlind(), IsEmpty());
+  ledger_->Saw(At(20));
+  EXPECT_THAT(Texts(ledger_->TakeBlind()),
+              ElementsAre("rotated away: a.log is gone 12:05:00-12:20:00",
+                          "cursor expired 12:03:00-12:20:00"));
+  Restart();
+  EXPECT_TRUE(rows_["shop/open"].erased);
+  ledger_->Saw(At(30));
+  EXPECT_THAT(ledger_->TakeBlind(), IsEmpty());
+}
+
+TEST_F(CoverageLedgerTest, RejectsBeforeARestartCountAfterIt) {
+  ledger_->Saw(At(0));
+  ledger_->Rejected();
+  Restart();
+  ledger_->Rejected();
+  Restart();
+  ledger_->Saw(At(3));
+  EXPECT_THAT(Texts(ledger_->TakeBlind()),
+              ElementsAre("rejected 12:00:00-12:03:00"));
+}
+
+TEST_F(CoverageLedgerTest, OneRejectIsNoBlindnessHoweverLongThePauseAround) {
+  ledger_->Saw(At(0));
+  ledger_->Rejected();
+  ledger_->Saw(At(30));
+  EXPECT_THAT(ledger_->TakeBlind(), IsEmpty());
+}
+
 TEST_F(CoverageLedgerTest, BlindnessGrowsAndIsCountedOnce) {
   ledger_->CaughtUp(At(0));
   ledger_->Blind(GapKind::kUnreachable, At(3), At(5));

@@ -60,7 +60,8 @@ void Pipeline::RestorePending(uint32_t index,
   Source& source = sources_[index];
   for (size_t i = 0; i < batch->size(); ++i) {
     const Event& event = batch->at(i);
-    source.stored_pending.emplace(event.id);
+    source.stored_pending.insert(PendingName(event));
+    source.stored_pending.emplace(event.id);  // its name in older versions
     if (source.spec.dedup && !event.id_is_position) {
       source.seen->Insert(Identity(event), event.time_ms, kMinEventTime);
     }
@@ -117,14 +118,18 @@ void Pipeline::Take(DecodedPage page) {
       source.ledger->Lost(gap.kind, std::move(gap.reason),
                           waits ? restored_watermark_ : kMaxEventTime);
     }
-    if (!page.rejects.empty() && page.batch->size() == 0) {
-      source.ledger->Rejected();
-    }
   }
   TakeRejects(source, &page);
   const std::shared_ptr<EventBatch> batch = Charge(page);
   const size_t count = batch->size();
-  for (size_t i = 0; i < count; ++i) {
+  size_t i = 0;
+  for (const size_t rejected_at : page.rejects_at) {
+    for (; i < rejected_at; ++i) {
+      TakeEvent(source, batch->at(i), batch, page.received_ms);
+    }
+    if (source.ledger) source.ledger->Rejected();
+  }
+  for (; i < count; ++i) {
     TakeEvent(source, batch->at(i), batch, page.received_ms);
   }
   BoundWaiting();
@@ -150,6 +155,9 @@ void Pipeline::TakeRejects(Source& source, DecodedPage* page) {
 }
 
 void Pipeline::TakeGaps(Source& source) {
+  if (!source.ledger->has_news()) return;
+  // The engine is told at the same point of event time wherever a page ended.
+  Release();
   for (BlindStretch& blind : source.ledger->TakeBlind()) {
     engine_->ObserveGap(blind.from_ms, blind.to_ms);
     gaps_.push_back(
@@ -304,6 +312,11 @@ uint64_t Pipeline::Identity(const Event& event) const {
       key.is_list() ? absl::string_view() : ScalarText(key, buffer),
       SeenIds::Hash(event.id, options_.seen_seed) +
           static_cast<uint64_t>(event.time_ms));
+}
+
+std::string Pipeline::PendingName(const Event& event) const {
+  return absl::StrCat(event.id, "#",
+                      absl::Hex(Identity(event), absl::kZeroPad16));
 }
 
 EventTime Pipeline::newest() const {
@@ -524,16 +537,16 @@ void Pipeline::CollectPending(CheckpointBatch* out) {
     absl::flat_hash_set<std::string> now;
     buffer_.ForEach([&](const Event& event) {
       if (event.source != i) return;
-      std::string id(event.id);
-      if (!source.stored_pending.contains(id)) {
+      std::string name = PendingName(event);
+      if (!source.stored_pending.contains(name)) {
         out->pending.push_back(
-            {source.spec.id, id, std::string(event.raw), false});
+            {source.spec.id, name, std::string(event.raw), false});
       }
-      now.insert(std::move(id));
+      now.insert(std::move(name));
     });
-    for (const std::string& id : source.stored_pending) {
-      if (!now.contains(id)) {
-        out->pending.push_back({source.spec.id, id, "", true});
+    for (const std::string& name : source.stored_pending) {
+      if (!now.contains(name)) {
+        out->pending.push_back({source.spec.id, name, "", true});
       }
     }
     source.stored_pending = std::move(now);

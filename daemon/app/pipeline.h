@@ -235,7 +235,7 @@ class Pipeline {
     std::vector<Stream> streams;
     absl::flat_hash_map<std::string, int64_t> rejects;  // since the last one
     std::vector<std::string> ended;
-    // Records stored because they waited: event ids.
+    // Records stored because they waited, by PendingName.
     absl::flat_hash_set<std::string> stored_pending;
   };
 
@@ -252,6 +252,7 @@ class Pipeline {
   // What makes the event one with another of its source: its id, with its time
   // and key. By the id alone a client that chooses it could hide requests.
   uint64_t Identity(const Event& event) const;
+  std::string PendingName(const Event& event) const;
   void ObserveInOrder(const Event& event);
   void Observed(const Event& event);
   void Processed(const Event& event);

@@ -79,6 +79,7 @@ absl::StatusOr<DecodedPage> SourceWorker::Next(absl::Time deadline) {
     }
     for (size_t i = rejects; i < out.rejects.size(); ++i) {
       out.rejects[i].stream = stream;
+      out.rejects_at.push_back(first);
     }
     for (size_t i = first; i < batch->size(); ++i) {
       Event& event = batch->at(i);

@@ -25,7 +25,9 @@ struct DecodedPage {
   uint32_t source = 0;
   std::shared_ptr<EventBatch> batch;
   std::vector<Reject> rejects;  // of records that were not read before
-  int64_t records = 0;          // that were not read before
+  // Their places: for each how many events of the batch came before it.
+  std::vector<size_t> rejects_at;
+  int64_t records = 0;  // that were not read before
   // Streams that moved, by the worker's stable index.
   struct Stream {
     uint32_t index = 0;

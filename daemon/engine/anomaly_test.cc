@@ -235,6 +235,27 @@ TEST(DormantTest, FiresWhenAGroupIsUsedAfterALongTime) {
   EXPECT_EQ(run.Alerts()[0].count, 1);
 }
 
+TEST(DormantTest, SaysForHowLongNobodyCouldHaveSeenTheGroup) {
+  Scenario run(R"(
+    type: dormant
+    rules: [base]
+    group-by: [api.key.id]
+    condition: {field: idle, gte: 30d}
+)");
+  run.See(0, {}).See(kDay, {});
+  Engine& engine = run.harness().engine();
+  // One from before, one that grows, one of another source over it.
+  engine.ObserveGap(kStart, kStart + kHour);
+  engine.ObserveGap(kStart + 2 * kDay, kStart + 3 * kDay);
+  engine.ObserveGap(kStart + 2 * kDay, kStart + 4 * kDay);
+  engine.ObserveGap(kStart + 3 * kDay, kStart + 5 * kDay);
+  run.Restart().See(41 * kDay, {});
+  const auto alerts = run.Alerts();
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_THAT(alerts[0].explanation,
+              HasSubstr("; a source was blind for 3d of that time"));
+}
+
 TEST(DormantTest, ExactlyTheTimeIsEnough) {
   Scenario run(R"(
     type: dormant
