@@ -16,6 +16,12 @@ namespace {
 constexpr absl::Duration kFetchWait = absl::Milliseconds(200);
 constexpr absl::Duration kFirstCommitRetry = absl::Milliseconds(100);
 constexpr absl::Duration kMaxCommitRetry = absl::Seconds(5);
+// While a source is behind, alerts are late whatever is done, and each commit
+// holds them up further: commits pause for so many times what the last one took.
+constexpr int kPausePerCommit = 4;
+// A source is behind when so many pages in a row were not the last: a file that
+// grows while it is read has more now and then.
+constexpr int kBehindPages = 4;
 // The engine looks at idle sources this often.
 constexpr absl::Duration kIdleTick = absl::Milliseconds(100);
 // The watermark of a source that fails moves in steps of this: each is a gap
@@ -30,11 +36,15 @@ struct EngineRunner::SourceThread {
   RunnerSource config;
   std::unique_ptr<SourceWorker> worker;
   std::thread thread;
+  int behind_pages = 0;  // of the engine's thread: in a row, with more behind
 
   // Guarded by the runner's mu_.
   absl::optional<DecodedPage> page;
   bool taken = true;     // the mailbox is free
   absl::Time caught_up;  // begin of the last fetch that left nothing
+  // Event time waits for a fetch that begins at this time or later (Look).
+  absl::Time awaited = absl::InfinitePast();
+  bool look = false;     // it does, or stopping
   absl::Time last_data;  // when something came last
   absl::Time last_success;
   bool gave = false;  // something, now or before a restart
@@ -148,6 +158,7 @@ void EngineRunner::Stop() {
     stopped_ = true;
     stopping_ = true;
     work_ = true;
+    for (auto& source : sources_) source->look = true;
   }
   for (auto& source : sources_) source->worker->Wake();
   for (auto& source : sources_) {
@@ -210,7 +221,35 @@ void EngineRunner::RunSource(SourceThread* source) {
         continue;
       }
     }
-    clock_->SleepOrWake(&mu_, &stopping_, worker.pause());
+    Rest(source, worker.pause());
+  }
+}
+
+void EngineRunner::Rest(SourceThread* source, absl::Duration pause) {
+  if (!source->config.spec.clocked) {
+    clock_->SleepOrWake(&mu_, &stopping_, pause);
+    return;
+  }
+  // The engine may wait for what was found.
+  work_ = true;
+  clock_->SleepOrWake(&mu_, &source->look, pause);
+  if (stopping_) return;
+  source->look = false;
+  const absl::Duration early = source->awaited - clock_->Now();
+  if (early > absl::ZeroDuration()) {
+    clock_->SleepOrWake(&mu_, &stopping_, std::min(early, pause));
+  }
+}
+
+void EngineRunner::Look() {
+  const EventTime awaited = pipeline_->awaited();
+  if (awaited == kMinEventTime) return;
+  absl::MutexLock lock(&mu_);
+  for (auto& source : sources_) {
+    if (!source->config.spec.clocked) continue;
+    // What a fetch has not found may still come with the very time of its begin.
+    source->awaited = FromEventTime(awaited) + absl::Milliseconds(1);
+    source->look = true;
   }
 }
 
@@ -230,15 +269,28 @@ void EngineRunner::RunEngine() {
     TakePages();
     AdvanceIdleSources();
     pipeline_->Release();
+    Look();
     const absl::Time now = clock_->Now();
-    if (pipeline_->WantsCommit() ||
-        (now >= next_commit && pipeline_->dirty()) || stopping) {
+    const bool wanted = pipeline_->WantsCommit() && now >= no_commit_before_;
+    if (wanted || (now >= next_commit && pipeline_->dirty()) || stopping) {
       if (!Commit()) return;
+      const absl::Time end = clock_->Now();
+      no_commit_before_ = end + CommitPause(end - now);
+      next_commit = end + options_.checkpoint_interval;
+    } else if (now >= next_commit) {
+      next_commit = now + options_.checkpoint_interval;
     }
-    if (now >= next_commit) next_commit = now + options_.checkpoint_interval;
     Publish();
     if (stopping) return;
   }
+}
+
+absl::Duration EngineRunner::CommitPause(absl::Duration took) const {
+  const bool behind = std::any_of(
+      sources_.begin(), sources_.end(),
+      [](const auto& source) { return source->behind_pages >= kBehindPages; });
+  if (!behind) return absl::ZeroDuration();
+  return std::min(took * kPausePerCommit, options_.checkpoint_interval);
 }
 
 bool EngineRunner::TakePages() {
@@ -256,6 +308,7 @@ bool EngineRunner::TakePages() {
     }
     if (page) {
       any = true;
+      source->behind_pages = page->more ? source->behind_pages + 1 : 0;
       pipeline_->Take(*std::move(page));
     }
   }

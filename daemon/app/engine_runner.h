@@ -157,11 +157,19 @@ class EngineRunner {
   void RunEngine();
   // Takes the pages that are there; true when there was one.
   bool TakePages() ABSL_LOCKS_EXCLUDED(mu_);
+  // Waits between two fetches.
+  void Rest(SourceThread* source, absl::Duration pause)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Has the sources by whose reading event time is bounded read at once, when
+  // events wait for that.
+  void Look() ABSL_LOCKS_EXCLUDED(mu_);
   void AdvanceIdleSources();
   void AdvanceIdleSource(uint32_t index, absl::Time now)
       ABSL_LOCKS_EXCLUDED(mu_);
   // False when stopping while the store fails, or when fenced.
   bool Commit();
+  // For how long after a commit that took so long none is made for an alert.
+  absl::Duration CommitPause(absl::Duration took) const;
   void Publish();
 
   const std::shared_ptr<const RuleSet> rules_;
@@ -173,6 +181,7 @@ class EngineRunner {
   int64_t epoch_ = 0;
   // Engine thread only, once started.
   std::unique_ptr<Pipeline> pipeline_;
+  absl::Time no_commit_before_ = absl::InfinitePast();
   std::vector<std::unique_ptr<SourceThread>> sources_;
   std::thread engine_thread_;
 

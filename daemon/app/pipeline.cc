@@ -301,6 +301,7 @@ void Pipeline::MoveWatermark() {
     if (source.holds_back()) least = std::min(least, source.watermark);
   }
   if (least == kMaxEventTime) least = newest();
+  awaited_ = least > bound ? least : kMinEventTime;
   watermark_ = std::max(watermark_, std::min(least, bound));
   if (clock != kMaxEventTime) clock_ = std::max(clock_, clock);
 }

@@ -167,6 +167,9 @@ class Pipeline {
   // Up to when all of them were heard; verdicts that no event brings are given
   // up to then.
   EventTime heard() const { return std::max(watermark_, clock_); }
+  // Up to when events could be judged if a clocked source were heard later than
+  // that; kMinEventTime when none of those holds any back.
+  EventTime awaited() const { return awaited_; }
   EventTime newest(uint32_t source) const { return sources_[source].newest; }
   EventTime newest() const;
   size_t waiting() const { return buffer_.size(); }
@@ -270,6 +273,7 @@ class Pipeline {
   const std::shared_ptr<int64_t> waiting_bytes_ = std::make_shared<int64_t>(0);
   ReorderBuffer buffer_;
   int64_t forced_ = 0;
+  EventTime awaited_ = kMinEventTime;
   EventTime watermark_ = kMinEventTime;
   EventTime clock_ = kMinEventTime;
   // The watermark of the checkpoint that this pipeline started from.

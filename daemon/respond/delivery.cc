@@ -15,6 +15,9 @@ namespace {
 // Of one RunOnce: a refresh that has become due must not wait for a flood.
 constexpr int kMaxRowsPerRun = 100;
 constexpr int kAlertsPerPage = 500;
+// Messages that were taken are recorded together, to wait for the store once; a
+// crash repeats those of at most so long.
+constexpr absl::Duration kRecordWithin = absl::Milliseconds(100);
 // A receiver that is back is found within this time.
 constexpr absl::Duration kMaxPause = absl::Minutes(1);
 constexpr size_t kMaxErrorBytes = 500;
@@ -49,12 +52,7 @@ Delivery::Delivery(const ResponderConfig& config, Notifier* notifier,
 
 bool Delivery::RunOnce(const std::function<absl::Time()>& clock) {
   const absl::Time start = clock();
-  for (auto it = unrecorded_.begin(); it != unrecorded_.end();) {
-    if (!Record(store_->OutboxDone(*it, ToEventTime(start))).ok()) {
-      return false;
-    }
-    unrecorded_.erase(it++);
-  }
+  if (!RecordDelivered(start)) return false;
   // Before any message: a notifier that has just been made learns from it what
   // its receiver was told before.
   if (start >= refresh_at_ && !Refresh(start)) return false;
@@ -63,10 +61,28 @@ bool Delivery::RunOnce(const std::function<absl::Time()>& clock) {
       store_->DueOutbox(notifier_->name(), ToEventTime(start), kMaxRowsPerRun);
   if (!Record(rows.status()).ok()) return false;
   for (const OutboxRow& row : *rows) {
-    if (*stop_ || !Deliver(row, clock())) return false;
+    const absl::Time now = clock();
+    if (now - unrecorded_since_ >= kRecordWithin && !RecordDelivered(now)) {
+      return false;
+    }
+    if (*stop_ || !Deliver(row, now)) {
+      RecordDelivered(clock());
+      return false;
+    }
   }
   // A message that is done with lets the next one about its alert be due.
-  return !rows->empty() && !store_failing_;
+  return RecordDelivered(clock()) && !rows->empty() && !store_failing_;
+}
+
+bool Delivery::RecordDelivered(absl::Time now) {
+  if (unrecorded_.empty()) return true;
+  if (!Record(store_->OutboxDone(unrecorded_, ToEventTime(now))).ok()) {
+    return false;
+  }
+  unrecorded_.clear();
+  unrecorded_since_ = absl::InfiniteFuture();
+  KEYWATCH_FAILPOINT("notify.recorded");
+  return true;
 }
 
 bool Delivery::Refresh(absl::Time now) {
@@ -167,10 +183,8 @@ void Delivery::Delivered(const OutboxRow& row, absl::Time now) {
     log_(absl::LogSeverity::kInfo,
          absl::StrCat("notifier ", notifier_->name(), ": works again"));
   }
-  if (!Record(store_->OutboxDone(row.id, ToEventTime(now))).ok()) {
-    unrecorded_.insert(row.id);
-  }
-  KEYWATCH_FAILPOINT("notify.recorded");
+  if (unrecorded_.empty()) unrecorded_since_ = now;
+  unrecorded_.push_back(row.id);
 }
 
 bool Delivery::Failed(const OutboxRow& row, const absl::Status& status,

@@ -9,7 +9,6 @@
 
 #include "absl/base/log_severity.h"
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -62,6 +61,8 @@ class Delivery {
   // False when the store does not answer.
   bool Refresh(absl::Time now);
   absl::StatusOr<std::vector<Alert>> OpenAlerts() const;
+  // Tells the store what was taken. False when it does not answer.
+  bool RecordDelivered(absl::Time now);
   // False when the notifier is to be left alone for a while.
   bool Deliver(const OutboxRow& row, absl::Time now);
   void Delivered(const OutboxRow& row, absl::Time now);
@@ -81,9 +82,10 @@ class Delivery {
   // Used by the thread of RunOnce only.
   absl::Time paused_until_ = absl::InfinitePast();
   absl::Time refresh_at_ = absl::InfinitePast();
-  // Taken by the receiver, while the store could not be told: told before
-  // anything else, so that they do not go out again.
-  absl::flat_hash_set<int64_t> unrecorded_;
+  // Taken by the receiver, and since when the store has not been told: told
+  // before anything else is due, so that they do not go out again.
+  std::vector<int64_t> unrecorded_;
+  absl::Time unrecorded_since_ = absl::InfiniteFuture();
   bool store_failing_ = false;
   bool refresh_failing_ = false;
   int logged_failing_targets_ = 0;

@@ -447,6 +447,17 @@ TEST_F(ResponderTest, ADeliveryThatTheStoreDidNotHearOfIsNotRepeated) {
   EXPECT_EQ(oncall->Take(), "");
 }
 
+// Each message waited for a commit of its own before the next one went out.
+TEST_F(ResponderTest, MessagesThatGoOutTogetherAreRecordedTogether) {
+  FakeNotifier* oncall = Add("oncall");
+  Make();
+  for (const char* alert : {"a", "b", "c"}) Open(alert, {"oncall"});
+  responder_->RunOnce(clock_.Now());
+  EXPECT_EQ(oncall->told().size(), 3u);
+  EXPECT_EQ(Pending(), 0);
+  EXPECT_EQ(store_->Calls("OutboxDone"), 1);
+}
+
 TEST_F(ResponderTest, ACrashAfterTheDeliveryRepeatsItWithTheSameKey) {
   FakeNotifier* before = Add("oncall");
   Make();

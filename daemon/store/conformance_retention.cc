@@ -35,7 +35,7 @@ void SendAll(Store& store) {
     const auto rows = Must(store.DueOutbox("", kLater, 100));
     if (rows.empty()) return;
     for (const OutboxRow& row : rows) {
-      ASSERT_CODE(kOk, store.OutboxDone(row.id, kResolvedAt));
+      ASSERT_CODE(kOk, store.OutboxDone({row.id}, kResolvedAt));
     }
   }
   FAIL() << "messages remain";

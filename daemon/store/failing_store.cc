@@ -150,8 +150,9 @@ absl::StatusOr<std::vector<OutboxRow>> FailingStore::DueOutbox(
              [&] { return store_->DueOutbox(notifier, now_ms, limit); });
 }
 
-absl::Status FailingStore::OutboxDone(int64_t id, int64_t now_ms) {
-  return Run("OutboxDone", [&] { return store_->OutboxDone(id, now_ms); });
+absl::Status FailingStore::OutboxDone(const std::vector<int64_t>& ids,
+                                      int64_t now_ms) {
+  return Run("OutboxDone", [&] { return store_->OutboxDone(ids, now_ms); });
 }
 
 absl::Status FailingStore::OutboxRetry(int64_t id, int64_t next_attempt_ms,

@@ -78,7 +78,8 @@ class FailingStore : public Store {
   absl::StatusOr<std::vector<OutboxRow>> DueOutbox(absl::string_view notifier,
                                                    int64_t now_ms,
                                                    int limit) override;
-  absl::Status OutboxDone(int64_t id, int64_t now_ms) override;
+  absl::Status OutboxDone(const std::vector<int64_t>& ids,
+                          int64_t now_ms) override;
   absl::Status OutboxRetry(int64_t id, int64_t next_attempt_ms,
                            absl::string_view error) override;
   absl::Status OutboxDead(int64_t id, int64_t now_ms,

@@ -129,8 +129,17 @@ absl::StatusOr<std::vector<OutboxRow>> DueOutboxRows(Connection& db,
   return due;
 }
 
-absl::Status FinishOutboxRow(Connection& db, int64_t id, int64_t now_ms) {
-  return EndOutboxRow(db, id, OutboxStatus::kDone, now_ms, "");
+absl::Status FinishOutboxRows(Connection& db, const std::vector<int64_t>& ids,
+                              int64_t now_ms) {
+  for (const int64_t id : ids) {
+    const absl::Status status =
+        EndOutboxRow(db, id, OutboxStatus::kDone, now_ms, "");
+    if (!status.ok() && !absl::IsNotFound(status) &&
+        !absl::IsFailedPrecondition(status)) {
+      return status;
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status GiveUpOutboxRow(Connection& db, int64_t id, int64_t now_ms,

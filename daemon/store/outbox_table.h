@@ -40,7 +40,8 @@ absl::StatusOr<std::vector<std::string>> ListOutboxNotifiers(Connection& db);
 absl::StatusOr<std::vector<OutboxRow>> DueOutboxRows(Connection& db,
                                                      absl::string_view notifier,
                                                      int64_t now_ms, int limit);
-absl::Status FinishOutboxRow(Connection& db, int64_t id, int64_t now_ms);
+absl::Status FinishOutboxRows(Connection& db, const std::vector<int64_t>& ids,
+                              int64_t now_ms);
 absl::Status RetryOutboxRow(Connection& db, int64_t id, int64_t next_attempt_ms,
                             absl::string_view error);
 absl::Status GiveUpOutboxRow(Connection& db, int64_t id, int64_t now_ms,

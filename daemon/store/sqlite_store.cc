@@ -214,8 +214,10 @@ absl::StatusOr<std::vector<OutboxRow>> SqliteStore::DueOutbox(
   });
 }
 
-absl::Status SqliteStore::OutboxDone(int64_t id, int64_t now_ms) {
-  return Write([&](Connection& db) { return FinishOutboxRow(db, id, now_ms); });
+absl::Status SqliteStore::OutboxDone(const std::vector<int64_t>& ids,
+                                     int64_t now_ms) {
+  return Write(
+      [&](Connection& db) { return FinishOutboxRows(db, ids, now_ms); });
 }
 
 absl::Status SqliteStore::OutboxRetry(int64_t id, int64_t next_attempt_ms,

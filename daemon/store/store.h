@@ -306,11 +306,14 @@ class Store {
   // Rows of `notifier` that are due at `now_ms`, oldest first, at most one per
   // notifier and alert: a later message waits until the earlier one is done or
   // given up. All notifiers when `notifier` is empty.
-  // Done, Retry and Dead count an attempt and end in FAILED_PRECONDITION for a
-  // row that has ended otherwise; to repeat one that succeeded is harmless.
+  // Done, Retry and Dead count an attempt; to repeat one that succeeded is
+  // harmless. A row that has ended otherwise is FAILED_PRECONDITION, and passed
+  // over by Done, as is one that is gone.
   virtual absl::StatusOr<std::vector<OutboxRow>> DueOutbox(
       absl::string_view notifier, int64_t now_ms, int limit) = 0;
-  virtual absl::Status OutboxDone(int64_t id, int64_t now_ms) = 0;
+  // All in one transaction.
+  virtual absl::Status OutboxDone(const std::vector<int64_t>& ids,
+                                  int64_t now_ms) = 0;
   virtual absl::Status OutboxRetry(int64_t id, int64_t next_attempt_ms,
                                    absl::string_view error) = 0;
   // Given up: the receiver refused it for good. Kept, counted.

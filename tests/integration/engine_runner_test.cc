@@ -80,7 +80,10 @@ class EngineRunnerTest : public ::testing::Test {
     }
   }
 
-  absl::Status Start(size_t page_lines = 2) {
+  // Each commit takes `commit_takes` of the test's clock.
+  absl::Status Start(size_t page_lines = 2,
+                     absl::Duration interval = absl::Milliseconds(10),
+                     absl::Duration commit_takes = absl::ZeroDuration()) {
     RunnerSource source;
     source.spec.id = SourceId("shop");
     source.spec.allowed_lateness = absl::Seconds(1);
@@ -92,7 +95,11 @@ class EngineRunnerTest : public ::testing::Test {
     source.max_silence = absl::InfiniteDuration();
     EngineRunner::Options options;
     options.owner = "test";
-    options.checkpoint_interval = absl::Milliseconds(10);
+    options.checkpoint_interval = interval;
+    options.before_commit = [this, commit_takes] {
+      clock_.Advance(commit_takes);
+      return absl::OkStatus();
+    };
     std::vector<RunnerSource> sources;
     sources.push_back(std::move(source));
     auto runner =
@@ -186,6 +193,20 @@ TEST_F(EngineRunnerTest, AnotherOwnerFencesThisOneOff) {
   runner_->Stop();
   EXPECT_TRUE(runner_->status().fenced || Events() == 3);
   EXPECT_EQ(Events(), 3);
+}
+
+// A backlog was read at the pace of one commit per page, because each page
+// opened an alert.
+TEST_F(EngineRunnerTest, CommitsTakeAShareOfTheTimeWhileASourceIsBehind) {
+  for (int i = 0; i < 200; ++i) Request(absl::StrCat("rk_", i), 403, 3);
+  ASSERT_TRUE(Start(3, absl::Seconds(1000), absl::Seconds(1)).ok());
+  ASSERT_TRUE(Until([&] { return Events() == 600; }));
+  const int commits = store_->Calls("Checkpoint");
+  EXPECT_LT(commits, 100);
+  AlertFilter all;
+  all.limit = 500;
+  EXPECT_EQ(store_->store().ListAlerts(all)->alerts.size(), 199u)
+      << "all but the last, which waits for what may come before it";
 }
 
 TEST_F(EngineRunnerTest, StopCommitsWhatWasRead) {
