@@ -13,7 +13,7 @@ from harness import Context, Failed, Row, say  # noqa: E402
 import report  # noqa: E402
 
 # In the order in which they run: first what nothing may disturb.
-MODULES = ["measure_replay"]
+MODULES = ["measure_replay", "live.measure"]
 TARGETS = ["T%d" % number for number in range(1, 16)]
 
 
