@@ -61,7 +61,7 @@ TEST(SqliteConcurrencyTest, EverybodyAtOnceLosesNothing) {
         int& at = progress[row.alert.str() + row.notifier];
         EXPECT_TRUE(at < order.at(row.event));
         at = order.at(row.event);
-        const absl::Status done = store.OutboxDone(row.id, 1);
+        const absl::Status done = store.OutboxDone({row.id}, 1);
         EXPECT_TRUE(done.ok()) << done;
         ++sent;
       }
