@@ -120,10 +120,10 @@ absl::StatusOr<std::unique_ptr<EngineRunner>> EngineRunner::Start(
     SourceWorker::Options worker_options;
     worker_options.index = static_cast<uint32_t>(i);
     worker_options.id = id;
-    worker_options.keep_raw = !thread->config.spec.rereadable;
-    worker_options.limits = thread->config.limits;
-    worker_options.overrides = thread->config.overrides;
-    worker_options.enricher = thread->config.enricher;
+    worker_options.decoder.keep_raw = !thread->config.spec.rereadable;
+    worker_options.decoder.limits = thread->config.limits;
+    worker_options.decoder.overrides = thread->config.overrides;
+    worker_options.decoder.enricher = thread->config.enricher;
     thread->worker = std::make_unique<SourceWorker>(
         std::move(worker_options), thread->config.open(),
         *thread->config.format, rules, redactor, cursors);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "daemon/app/decode_crew.h"
 #include "daemon/app/run_input.h"
 #include "daemon/ingest/format.h"
 #include "daemon/ingest/replay_source.h"
@@ -72,31 +73,25 @@ class LogInput : public InputStream {
  public:
   LogInput(const RunInput& input, size_t index,
            std::unique_ptr<ReplaySource> source, const Format& format,
-           std::shared_ptr<const RuleSet> rules, const Redactor* redactor)
+           std::shared_ptr<DecodeCrew> crew)
       : since_ms_(input.since_ms),
         until_ms_(input.until_ms),
         found_format_(input.format.empty() ? format.name() : ""),
-        source_(source.get()) {
+        source_(source.get()),
+        crew_(std::move(crew)) {
     source_->SetFraming(format.framing());
     spec_.id = SourceId(input.logs[index]);
     spec_.allowed_lateness = input.lateness;
     spec_.dedup = input.dedup_field != "none";
     spec_.seen_with = index == 0 ? -1 : 0;
-    SourceWorker::Options worker;
-    worker.index = static_cast<uint32_t>(index);
-    worker.id = spec_.id;
-    worker.overrides.key_field = input.key_field;
-    worker.overrides.time_field = input.time_field;
-    worker.overrides.id_field = input.dedup_field;
-    worker.enricher = input.enricher;
-    worker_ = std::make_unique<SourceWorker>(
-        std::move(worker), std::move(source), format, std::move(rules),
-        redactor, std::vector<StreamCursor>());
+    log_ = crew_->Add(std::make_unique<PageReader>(
+        static_cast<uint32_t>(index), std::move(source),
+        std::vector<StreamCursor>()));
   }
 
   const PipelineSource& spec() const override { return spec_; }
   absl::StatusOr<DecodedPage> Next(absl::Time deadline) override {
-    absl::StatusOr<DecodedPage> page = worker_->Next(deadline);
+    absl::StatusOr<DecodedPage> page = crew_->Next(log_, deadline);
     if (page.ok() &&
         (since_ms_ != kMinEventTime || until_ms_ != kMaxEventTime)) {
       KeepBetween(since_ms_, until_ms_, &*page);
@@ -108,7 +103,8 @@ class LogInput : public InputStream {
   int64_t bytes_total() const override { return source_->bytes_total(); }
   std::string found_format() const override { return found_format_; }
   DecodeCounts decode_counts() const override {
-    return worker_->decode_counts();
+    // Of all logs together.
+    return log_ == 0 ? crew_->counts() : DecodeCounts();
   }
   std::vector<std::string> problems() const override { return {}; }
 
@@ -116,9 +112,10 @@ class LogInput : public InputStream {
   const EventTime since_ms_;
   const EventTime until_ms_;
   const std::string found_format_;
-  ReplaySource* const source_;  // owned by the worker
+  ReplaySource* const source_;  // owned by the crew
+  const std::shared_ptr<DecodeCrew> crew_;
+  size_t log_;  // in the crew
   PipelineSource spec_;
-  std::unique_ptr<SourceWorker> worker_;
 };
 
 }  // namespace
@@ -142,10 +139,18 @@ absl::StatusOr<std::vector<std::unique_ptr<InputStream>>> OpenLogs(
   if (format == nullptr) {
     return absl::InvalidArgumentError("the format is refused, see above");
   }
+  PageDecoder::Options decoder;
+  decoder.overrides.key_field = input.key_field;
+  decoder.overrides.time_field = input.time_field;
+  decoder.overrides.id_field = input.dedup_field;
+  decoder.enricher = input.enricher;
+  const auto crew = std::make_shared<DecodeCrew>(input.threads, [&] {
+    return std::make_unique<PageDecoder>(decoder, *format, rules, redactor);
+  });
   std::vector<std::unique_ptr<InputStream>> streams;
   for (size_t i = 0; i < sources.size(); ++i) {
     streams.push_back(std::make_unique<LogInput>(
-        input, i, std::move(sources[i]), *format, rules, redactor));
+        input, i, std::move(sources[i]), *format, crew));
   }
   return streams;
 }

@@ -15,11 +15,12 @@ bool SeenIds::Insert(uint64_t hash, EventTime time_ms, EventTime watermark) {
   if (watermark != kMinEventTime && time_ms < watermark - horizon_ms_) {
     return true;
   }
-  auto it = times_.find(hash);
-  if (it != times_.end() && std::abs(time_ms - it->second) <= horizon_ms_) {
-    return false;
+  auto [it, inserted] = times_.try_emplace(hash, time_ms);
+  if (!inserted) {
+    if (std::abs(time_ms - it->second) <= horizon_ms_) return false;
+    it->second = time_ms;
   }
-  Remember(hash, time_ms);
+  Append(hash, time_ms);
   return true;
 }
 
@@ -28,8 +29,7 @@ bool SeenIds::Contains(uint64_t hash, EventTime time_ms) const {
   return it != times_.end() && it->second <= time_ms;
 }
 
-void SeenIds::Remember(uint64_t hash, EventTime time_ms) {
-  times_[hash] = time_ms;
+void SeenIds::Append(uint64_t hash, EventTime time_ms) {
   if (chunks_.empty() || chunks_.back().ids.size() >= kChunk) {
     chunks_.emplace_back();
     chunks_.back().ids.reserve(kChunk);
@@ -64,7 +64,9 @@ void SeenIds::Pack(uint64_t hash, EventTime time_ms, Packed* out) {
 
 void SeenIds::Restore(const Packed& packed) {
   for (size_t i = 0; i + 1 < packed.size(); i += 2) {
-    Remember(packed[i], static_cast<EventTime>(packed[i + 1]));
+    const auto time_ms = static_cast<EventTime>(packed[i + 1]);
+    times_[packed[i]] = time_ms;
+    Append(packed[i], time_ms);
   }
 }
 

@@ -59,7 +59,8 @@ class SeenIds {
   };
   static constexpr size_t kChunk = 4096;
 
-  void Remember(uint64_t hash, EventTime time_ms);
+  // Notes the arrival of an id whose time is remembered.
+  void Append(uint64_t hash, EventTime time_ms);
   void DropOldest();
 
   const int64_t horizon_ms_;

@@ -47,25 +47,90 @@ struct DecodedPage {
   int64_t bytes = 0;
 };
 
-// SourceWorker does what needs no order between sources: fetch, decode, match.
-// It owns its source's place. One thread at a time (thread-compatible); several
-// workers run in parallel.
-class SourceWorker {
+// One page of a source as it was read, on its way to a PageDecoder.
+struct FetchedPage {
+  std::shared_ptr<const std::string> data;  // owns the bytes of the records
+  std::vector<Record> records;
+  std::vector<uint32_t> index_of;    // of the records' streams: stable indexes
+  std::vector<int64_t> read_before;  // and up to where they were read before
+  // All but what is decoded.
+  DecodedPage page;
+};
+
+// PageReader fetches the pages of a source and keeps its place. One thread at a
+// time (thread-compatible).
+class PageReader {
+ public:
+  // `index` is that of the source in the pipeline. `cursors` are the source's
+  // committed cursors: reading starts at their `position`, and records before
+  // their `read` are marked as read before.
+  PageReader(uint32_t index, std::unique_ptr<LogSource> source,
+             const std::vector<StreamCursor>& cursors);
+
+  // The next page, or the source's error; the place moves only on success.
+  absl::StatusOr<FetchedPage> Next(absl::Time deadline);
+
+  LogSource& source() { return *source_; }
+  const LogSource& source() const { return *source_; }
+
+ private:
+  uint32_t StreamIndex(const std::string& name);
+
+  const uint32_t index_;
+  const std::unique_ptr<LogSource> source_;
+  Cursor cursor_;
+  absl::flat_hash_map<std::string, uint32_t> stream_index_;
+  // By stream index: records that begin before it were read before.
+  std::vector<int64_t> read_before_;
+};
+
+// PageDecoder makes events of records, and matches them. It needs no order: the
+// pages of a source may be decoded at the same time, each by a decoder of its
+// own. One thread at a time (thread-compatible).
+class PageDecoder {
  public:
   struct Options {
-    uint32_t index = 0;  // of the source in the pipeline
-    SourceId id;
     // Keep each record's text: to store those that wait when the source cannot
     // be read again.
     bool keep_raw = false;
     DecodeLimits limits;
     FormatOverrides overrides;
-    const Enricher* enricher = nullptr;  // may be null; outlives the worker
+    const Enricher* enricher = nullptr;  // may be null; outlives the decoder
   };
 
-  // `redactor` must outlive the worker. `cursors` are the source's committed
-  // cursors: reading starts at their `position`, and records before their
-  // `read` are marked as read before.
+  // `redactor` must outlive the decoder.
+  PageDecoder(const Options& options, const Format& format,
+              std::shared_ptr<const RuleSet> rules, const Redactor* redactor);
+
+  DecodedPage Decode(FetchedPage fetched);
+
+  // Decodes and matches one stored record (see PendingRecord) of the source
+  // with this index into `batch`; gives the number of events added.
+  size_t DecodePending(uint32_t source, absl::string_view record,
+                       EventBatch* batch);
+
+  const DecodeCounts& counts() const { return decoder_->counts(); }
+
+ private:
+  void MatchEvents(size_t first, EventBatch* batch);
+
+  const bool keep_raw_;
+  const std::unique_ptr<RecordDecoder> decoder_;
+  const std::unique_ptr<Matcher> matcher_;
+  std::vector<uint32_t> matches_;  // scratch
+};
+
+// SourceWorker does what needs no order between sources: fetch, decode, match.
+// One thread at a time (thread-compatible); several workers run in parallel.
+class SourceWorker {
+ public:
+  struct Options {
+    uint32_t index = 0;  // of the source in the pipeline
+    SourceId id;
+    PageDecoder::Options decoder;
+  };
+
+  // As PageReader and PageDecoder.
   SourceWorker(Options options, std::unique_ptr<LogSource> source,
                const Format& format, std::shared_ptr<const RuleSet> rules,
                const Redactor* redactor,
@@ -74,34 +139,25 @@ class SourceWorker {
   // The next page, or the source's error; the place moves only on success.
   absl::StatusOr<DecodedPage> Next(absl::Time deadline);
 
-  // Decodes and matches one stored record (see PendingRecord) into `batch`;
-  // gives the number of events added.
-  size_t DecodePending(absl::string_view record, EventBatch* batch);
+  size_t DecodePending(absl::string_view record, EventBatch* batch) {
+    return decoder_.DecodePending(options_.index, record, batch);
+  }
 
-  const DecodeCounts& decode_counts() const { return decoder_->counts(); }
+  const DecodeCounts& decode_counts() const { return decoder_.counts(); }
   // What the source waits between fetches, and what it cannot read.
-  absl::Duration pause() const { return source_->pause(); }
-  std::vector<std::string> problems() const { return source_->problems(); }
+  absl::Duration pause() const { return reader_.source().pause(); }
+  std::vector<std::string> problems() const {
+    return reader_.source().problems();
+  }
   // Ends a Next that waits. Any thread.
-  void Wake() { source_->Wake(); }
+  void Wake() { reader_.source().Wake(); }
   uint32_t index() const { return options_.index; }
   const SourceId& id() const { return options_.id; }
 
  private:
-  uint32_t StreamIndex(const std::string& name);
-  void MatchEvents(size_t first, EventBatch* batch);
-
   const Options options_;
-  const std::unique_ptr<LogSource> source_;
-  const std::shared_ptr<const RuleSet> rules_;
-  const std::unique_ptr<RecordDecoder> decoder_;
-  const std::unique_ptr<Matcher> matcher_;
-
-  Cursor cursor_;
-  absl::flat_hash_map<std::string, uint32_t> stream_index_;
-  // By stream index: records that begin before it were read before.
-  std::vector<int64_t> read_before_;
-  std::vector<uint32_t> matches_;  // scratch
+  PageReader reader_;
+  PageDecoder decoder_;
 };
 
 }  // namespace keywatch

@@ -1,10 +1,13 @@
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "CLI/App.hpp"
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
+#include "CLI/Validators.hpp"
 #include "absl/strings/str_cat.h"
 #include "daemon/app/replay.h"
 #include "daemon/cli/commands.h"
@@ -13,6 +16,16 @@
 #include "daemon/core/time.h"
 
 namespace keywatch {
+namespace {
+
+// More than these have nothing to do: one of them does what must be done in
+// order.
+int DefaultThreads() {
+  return std::max(1, std::min<int>(4, std::thread::hardware_concurrency()));
+}
+
+}  // namespace
+
 void AddReplayCommand(CLI::App* parent, CommandContext* context) {
   struct Options {
     ReplayOptions replay;
@@ -21,6 +34,7 @@ void AddReplayCommand(CLI::App* parent, CommandContext* context) {
   auto options = std::make_shared<Options>();
   options->lateness = keywatch::FormatDuration(options->replay.input.lateness);
   ReplayOptions* replay = &options->replay;
+  replay->input.threads = DefaultThreads();
 
   CLI::App* command = parent->add_subcommand(
       "replay", "Run rules over log files, in the time of the log");
@@ -60,6 +74,11 @@ void AddReplayCommand(CLI::App* parent, CommandContext* context) {
                    "How far out of order events may be")
       ->type_name("DURATION")
       ->capture_default_str();
+  command
+      ->add_option("--threads", replay->input.threads,
+                   "Threads that read and match; the alerts are the same")
+      ->type_name("N")
+      ->check(CLI::Range(1, 64).description(""));
   command->add_flag("--ignore-logsource", replay->ignore_logsource,
                     "Every rule sees every event");
   command->add_flag("--matches", replay->matches,

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -49,6 +50,19 @@ class ReplaySource::Impl {
   void SetFraming(const Framing& framing) { options_.framing = framing; }
 
   absl::StatusOr<Page> Fetch() {
+    absl::StatusOr<Page> page = FetchNext();
+    bytes_done_ =
+        before_ +
+        (current_ < files_.size() ? files_[current_]->raw_position() : 0);
+    return page;
+  }
+
+  bool done() const { return current_ >= files_.size(); }
+  int64_t bytes_done() const { return bytes_done_; }
+  int64_t bytes_total() const { return total_known_ ? total_ : 0; }
+
+ private:
+  absl::StatusOr<Page> FetchNext() {
     while (current_ < files_.size()) {
       if (framer_ == nullptr) {
         framer_ = std::make_unique<Framer>(options_.framing,
@@ -65,13 +79,6 @@ class ReplaySource::Impl {
     return std::move(PageBuilder()).Finish();
   }
 
-  bool done() const { return current_ >= files_.size(); }
-  int64_t bytes_done() const {
-    return before_ + (done() ? 0 : files_[current_]->raw_position());
-  }
-  int64_t bytes_total() const { return total_known_ ? total_ : 0; }
-
- private:
   void NextFile() {
     before_ += files_[current_]->raw_position();
     // Its descriptor is not needed any more.
@@ -140,6 +147,7 @@ class ReplaySource::Impl {
   int64_t position_ = 0;
   absl::Status pending_;
   int64_t before_ = 0;  // bytes of the files that are done
+  std::atomic<int64_t> bytes_done_{0};
   int64_t total_ = 0;
   bool total_known_ = true;
 };

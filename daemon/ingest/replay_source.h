@@ -47,7 +47,7 @@ class ReplaySource : public LogSource {
 
   bool done() const;
   // Progress, in bytes of the files as they lie on disk. The total is 0 when
-  // unknown (standard input).
+  // unknown (standard input). From any thread.
   int64_t bytes_done() const;
   int64_t bytes_total() const;
 

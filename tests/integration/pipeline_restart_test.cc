@@ -243,7 +243,7 @@ Running StartFrom(const World& world, const Saved& saved, size_t page_lines) {
     SourceWorker::Options worker;
     worker.index = static_cast<uint32_t>(i);
     worker.id = SourceId(absl::StrCat("source", i));
-    worker.keep_raw = !world.rereadable;
+    worker.decoder.keep_raw = !world.rereadable;
     std::vector<StreamCursor> cursors;
     for (const auto& [key, cursor] : saved.cursors) {
       if (key.first == worker.id.str()) cursors.push_back(cursor);
