@@ -41,7 +41,8 @@ absl::string_view EventBatch::CopyText(absl::string_view text) {
 Value* EventBatch::NewValues(size_t count) {
   char* memory = Allocate(count * sizeof(Value));
   Value* values = reinterpret_cast<Value*>(memory);
-  for (size_t i = 0; i < count; ++i) new (&values[i]) Value();
+  // All zero, as Value() is.
+  std::memset(memory, 0, count * sizeof(Value));
   return values;
 }
 

@@ -9,13 +9,18 @@
 namespace keywatch {
 namespace {
 
-bool Digits(const char* p, int n, int* out) {
-  int value = 0;
-  for (int i = 0; i < n; ++i) {
-    if (p[i] < '0' || p[i] > '9') return false;
-    value = value * 10 + (p[i] - '0');
-  }
-  *out = value;
+bool TwoDigits(const char* p, int* out) {
+  const unsigned tens = static_cast<unsigned>(p[0] - '0');
+  const unsigned ones = static_cast<unsigned>(p[1] - '0');
+  *out = static_cast<int>(tens * 10 + ones);
+  return tens <= 9 && ones <= 9;
+}
+
+bool FourDigits(const char* p, int* out) {
+  int high;
+  int low;
+  if (!TwoDigits(p, &high) || !TwoDigits(p + 2, &low)) return false;
+  *out = high * 100 + low;
   return true;
 }
 
@@ -53,12 +58,12 @@ absl::StatusOr<EventTime> ParseTime(absl::string_view text) {
   const char* p = text.data();
   const size_t n = text.size();
   int year, month, day, hour, minute, second;
-  if (n < 19 || !Digits(p, 4, &year) || p[4] != '-' ||
-      !Digits(p + 5, 2, &month) || p[7] != '-' || !Digits(p + 8, 2, &day) ||
+  if (n < 19 || !FourDigits(p, &year) || p[4] != '-' ||
+      !TwoDigits(p + 5, &month) || p[7] != '-' || !TwoDigits(p + 8, &day) ||
       (p[10] != 'T' && p[10] != 't' && p[10] != ' ') ||
-      !Digits(p + 11, 2, &hour) || p[13] != ':' ||
-      !Digits(p + 14, 2, &minute) || p[16] != ':' ||
-      !Digits(p + 17, 2, &second)) {
+      !TwoDigits(p + 11, &hour) || p[13] != ':' ||
+      !TwoDigits(p + 14, &minute) || p[16] != ':' ||
+      !TwoDigits(p + 17, &second)) {
     return BadTime(text);
   }
   // Second 60 is a leap second; it counts as the next minute's first.
@@ -87,11 +92,11 @@ absl::StatusOr<EventTime> ParseTime(absl::string_view text) {
       int oh = 0;
       int om = 0;
       const size_t rest = n - i;
-      if (rest == 6 && p[i + 3] == ':' && Digits(p + i + 1, 2, &oh) &&
-          Digits(p + i + 4, 2, &om)) {
-      } else if (rest == 5 && Digits(p + i + 1, 2, &oh) &&
-                 Digits(p + i + 3, 2, &om)) {
-      } else if (rest == 3 && Digits(p + i + 1, 2, &oh)) {
+      if (rest == 6 && p[i + 3] == ':' && TwoDigits(p + i + 1, &oh) &&
+          TwoDigits(p + i + 4, &om)) {
+      } else if (rest == 5 && TwoDigits(p + i + 1, &oh) &&
+                 TwoDigits(p + i + 3, &om)) {
+      } else if (rest == 3 && TwoDigits(p + i + 1, &oh)) {
       } else {
         return BadTime(text);
       }

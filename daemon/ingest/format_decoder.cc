@@ -173,8 +173,10 @@ void FormatDecoder::Decode(const Record& record, bool keep_raw,
 void FormatDecoder::DecodeEntry(absl::string_view text, const Record& record,
                                 bool keep_raw, EventBatch* batch,
                                 std::vector<Reject>* rejects) {
-  cells_.assign(plan_.cells, Value());
+  cells_.resize(plan_.cells);
   Value* const cells = cells_.data();
+  // All zero, as Value() is.
+  std::memset(static_cast<void*>(cells), 0, plan_.cells * sizeof(Value));
   Event* const event = batch->Add();
   ReadProblem problem;
   bool usable = reader_->Read(text, batch, cells, &problem);
@@ -232,13 +234,9 @@ void FormatDecoder::CountOverrides(const Value* cells) {
   counts_.named_ids += has(plan_.override_id);
 }
 
-bool FormatDecoder::HasValue(const Value& value) const {
-  if (value.absent() || value.type() == Value::Type::kNull) return false;
-  if (!value.is_string()) return true;
-  const absl::string_view text = value.string_value();
-  if (text.size() > longest_absent_) return true;
-  return !text.empty() && std::find(spec_->absent.begin(), spec_->absent.end(),
-                                    text) == spec_->absent.end();
+bool FormatDecoder::IsAbsent(absl::string_view text) const {
+  return std::find(spec_->absent.begin(), spec_->absent.end(), text) !=
+         spec_->absent.end();
 }
 
 bool FormatDecoder::FindTime(const Value* cells, EventTime* time,
@@ -287,7 +285,7 @@ void FormatDecoder::FindId(absl::string_view text, EventBatch* batch,
 void FormatDecoder::ChooseFields(EventBatch* batch, Value* cells) {
   for (const EventPlan::Choice& choice : plan_.choices) {
     Value& value = cells[choice.to];
-    if (!HasValue(value)) {
+    if (!HasValue(value) && (!choice.from.empty() || value.is_string())) {
       // A value that stands for none is none.
       if (value.is_string() && !value.string_value().empty()) value = Value();
       for (uint32_t cell : choice.from) {
@@ -298,7 +296,9 @@ void FormatDecoder::ChooseFields(EventBatch* batch, Value* cells) {
         if (value.absent() && !cells[cell].is_string()) value = cells[cell];
       }
     }
-    if (!value.is_string()) continue;
+    if (choice.kind == EventPlan::Choice::Kind::kAny || !value.is_string()) {
+      continue;
+    }
     int64_t number;
     switch (choice.kind) {
       case EventPlan::Choice::Kind::kInteger:

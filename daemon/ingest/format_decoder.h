@@ -46,7 +46,15 @@ class FormatDecoder : public RecordDecoder {
               Event* event);
   void ChooseFields(EventBatch* batch, Value* cells);
   void FillPatterns(EventBatch* batch, Value* cells);
-  bool HasValue(const Value& value) const;
+  bool HasValue(const Value& value) const {
+    if (!value.is_string()) {
+      return !value.absent() && value.type() != Value::Type::kNull;
+    }
+    const absl::string_view text = value.string_value();
+    return text.size() > longest_absent_ || (!text.empty() && !IsAbsent(text));
+  }
+  // Whether `text` is one of those by which a log says that there is nothing.
+  bool IsAbsent(absl::string_view text) const;
   static void AddReject(const ReadProblem& problem, absl::string_view text,
                         const Record& record, std::vector<Reject>* rejects);
 

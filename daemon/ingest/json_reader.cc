@@ -24,20 +24,48 @@ JsonReader::JsonReader(PathTree tree, int strings_cell,
       strings_cell_(strings_cell),
       limits_(limits),
       redactor_(redactor),
-      layouts_(tree_.size()),
+      keys_(tree_.size()),
       lists_(tree_.size()) {}
 
 bool JsonReader::Read(absl::string_view text, EventBatch* batch, Value* cells,
                       ReadProblem* problem) {
-  scanner_ = JsonScanner(text);
   batch_ = batch;
   cells_ = cells;
+  const bool try_known = layouts_.worth_trying();
+  bool known = false;
+  if (try_known) {
+    const DecodeCounts before = counts_;
+    Begin(text);
+    known = ReadKnown(text);
+    layouts_.Tried(known);
+    // What it put into cells is put there again.
+    if (!known) counts_ = before;
+  }
+  if (!known) {
+    Begin(text);
+    if (!Parse(problem)) return false;
+    if (try_known && map_cells_.empty()) layouts_.Learn(text, places_);
+  }
+  if (strings_cell_ != PathTree::kNone) {
+    Value* copy = batch_->NewValues(strings_.size());
+    std::copy(strings_.begin(), strings_.end(), copy);
+    cells_[strings_cell_] =
+        Value::List(copy, static_cast<uint32_t>(strings_.size()));
+  }
+  return true;
+}
+
+void JsonReader::Begin(absl::string_view text) {
+  scanner_ = JsonScanner(text);
   list_depth_ = 0;
   for (int node : touched_) lists_[node].clear();
   touched_.clear();
   strings_.clear();
   map_cells_.clear();
+  places_.clear();
+}
 
+bool JsonReader::Parse(ReadProblem* problem) {
   if (scanner_.Peek() != '{') {
     const bool json = scanner_.Skip(limits_.max_depth) &&
                       scanner_.Peek() == '\0' && scanner_.at_end();
@@ -66,13 +94,37 @@ bool JsonReader::Read(absl::string_view text, EventBatch* batch, Value* cells,
                                    scanner_.offset());
     return false;
   }
-  if (strings_cell_ != PathTree::kNone) {
-    Value* copy = batch_->NewValues(strings_.size());
-    std::copy(strings_.begin(), strings_.end(), copy);
-    cells_[strings_cell_] =
-        Value::List(copy, static_cast<uint32_t>(strings_.size()));
-  }
   return true;
+}
+
+bool JsonReader::ReadKnown(absl::string_view text) {
+  const bool collect = strings_cell_ != PathTree::kNone;
+  JsonScanner scanner(text);
+  uint32_t index = JsonLayouts::kStart;
+  while (true) {
+    index = layouts_.Follow(index, scanner.place(), scanner.left());
+    if (index == 0) return false;
+    const JsonLayouts::Step& step = layouts_.step(index);
+    scanner.Move(step.size);
+    if (step.end) return true;
+    absl::string_view raw;
+    int64_t number;
+    if (scanner.TakePlainString(&raw)) {
+      if (step.cell == PathTree::kNone && !collect) continue;
+      const Value value = MakeString(raw, false);
+      if (step.cell != PathTree::kNone) cells_[step.cell] = value;
+      if (collect && strings_.size() < kMaxStrings) strings_.push_back(value);
+    } else if (scanner.TakePlainInteger(&number)) {
+      if (step.cell != PathTree::kNone) cells_[step.cell] = Value::Int(number);
+    } else {
+      scanner_ = scanner;
+      if (scanner.left() == 0 ||
+          !ListOrScalar(*scanner.place(), step.node, step.cell, step.depth)) {
+        return false;
+      }
+      scanner = scanner_;
+    }
+  }
 }
 
 bool JsonReader::Map(int node, uint32_t depth) {
@@ -83,7 +135,7 @@ bool JsonReader::Map(int node, uint32_t depth) {
   scanner_.Take('{');
   if (scanner_.Take('}')) return true;
   const bool wanted = node != PathTree::kNone && tree_.has_children(node);
-  uint32_t* last = wanted ? &layouts_[node].first : nullptr;
+  uint32_t* last = wanted ? &keys_[node].first : nullptr;
   while (true) {
     if (!scanner_.Take('"')) return false;
     int child = PathTree::kNone;
@@ -102,7 +154,7 @@ bool JsonReader::Map(int node, uint32_t depth) {
 }
 
 bool JsonReader::Key(int map, uint32_t** last, int* node) {
-  Layout& layout = layouts_[map];
+  MapKeys& layout = keys_[map];
   if (*last != nullptr && **last != kUnknown) {
     KnownKey& guess = layout.keys[**last];
     if (scanner_.TakeRestOfString(guess.text)) {
@@ -142,45 +194,45 @@ bool JsonReader::Key(int map, uint32_t** last, int* node) {
 bool JsonReader::AnyValue(int node, uint32_t depth) {
   const int cell = node == PathTree::kNone ? PathTree::kNone : tree_.cell(node);
   const char c = scanner_.Peek();
-  switch (c) {
-    case '"': {
-      absl::string_view raw;
-      bool escaped;
-      if (!scanner_.String(&raw, &escaped)) return false;
-      const bool collect =
-          strings_cell_ != PathTree::kNone && strings_.size() < kMaxStrings;
-      if (cell == PathTree::kNone && !collect) return true;
-      const Value value = MakeString(raw, escaped);
-      if (cell != PathTree::kNone) Put(node, value);
-      if (collect) strings_.push_back(value);
-      return true;
-    }
-    case '{': {
-      if (cell == PathTree::kNone || list_depth_ > 0) return Map(node, depth);
-      const char* const first = scanner_.place();
-      if (!Map(node, depth)) return false;
-      Put(node,
-          MakeString(absl::string_view(
-                         first, static_cast<size_t>(scanner_.place() - first)),
-                     false));
-      map_cells_.push_back({static_cast<uint32_t>(cell), first});
-      return true;
-    }
-    case '[':
-      return List(node, depth);
-    case 't':
-    case 'f':
-    case 'n':
-    default: {
-      Value value;
-      const bool literal = c == 't' || c == 'f' || c == 'n';
-      if (!(literal ? scanner_.Literal(&value) : scanner_.Number(&value))) {
-        return false;
-      }
-      if (cell != PathTree::kNone) Put(node, value);
-      return true;
-    }
+  if (c == '{') {
+    if (cell == PathTree::kNone || list_depth_ > 0) return Map(node, depth);
+    const char* const first = scanner_.place();
+    if (!Map(node, depth)) return false;
+    Put(node, cell,
+        MakeString(absl::string_view(
+                       first, static_cast<size_t>(scanner_.place() - first)),
+                   false));
+    map_cells_.push_back({static_cast<uint32_t>(cell), first});
+    return true;
   }
+  if (list_depth_ > 0) return ListOrScalar(c, node, cell, depth);
+  const size_t begin = scanner_.offset();
+  if (!ListOrScalar(c, node, cell, depth)) return false;
+  places_.push_back({begin, scanner_.offset(), depth, node, cell});
+  return true;
+}
+
+bool JsonReader::ListOrScalar(char c, int node, int cell, uint32_t depth) {
+  if (c == '"') {
+    absl::string_view raw;
+    bool escaped;
+    if (!scanner_.String(&raw, &escaped)) return false;
+    const bool collect =
+        strings_cell_ != PathTree::kNone && strings_.size() < kMaxStrings;
+    if (cell == PathTree::kNone && !collect) return true;
+    const Value value = MakeString(raw, escaped);
+    if (cell != PathTree::kNone) Put(node, cell, value);
+    if (collect) strings_.push_back(value);
+    return true;
+  }
+  if (c == '[') return List(node, depth);
+  Value value;
+  const bool literal = c == 't' || c == 'f' || c == 'n';
+  if (!(literal ? scanner_.Literal(&value) : scanner_.Number(&value))) {
+    return false;
+  }
+  if (cell != PathTree::kNone) Put(node, cell, value);
+  return true;
 }
 
 bool JsonReader::List(int node, uint32_t depth) {
@@ -217,11 +269,7 @@ void JsonReader::EndList() {
   touched_.clear();
 }
 
-void JsonReader::Put(int node, const Value& value) {
-  if (list_depth_ == 0) {
-    cells_[tree_.cell(node)] = value;
-    return;
-  }
+void JsonReader::PutIntoList(int node, const Value& value) {
   std::vector<Value>& list = lists_[node];
   if (list.size() >= limits_.max_list) {
     ++counts_.values_cut;
@@ -234,7 +282,7 @@ void JsonReader::Put(int node, const Value& value) {
   list.push_back(value);
 }
 
-Value JsonReader::MakeString(absl::string_view raw, bool escaped) {
+Value JsonReader::MakeOtherString(absl::string_view raw, bool escaped) {
   absl::string_view text = raw;
   if (escaped) {
     char* out = batch_->Allocate(raw.size());

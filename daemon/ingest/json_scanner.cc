@@ -7,41 +7,8 @@
 #include "absl/strings/charconv.h"
 #include "daemon/ingest/escapes.h"
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 namespace keywatch {
 namespace {
-
-// The first quote, backslash or control character at or after `p`, or `end`.
-const char* FindSpecial(const char* p, const char* end) {
-#if defined(__SSE2__)
-  const __m128i quote = _mm_set1_epi8('"');
-  const __m128i backslash = _mm_set1_epi8('\\');
-  const __m128i control = _mm_set1_epi8(0x1f);
-  while (p < end) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const __m128i special =
-        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote),
-                                  _mm_cmpeq_epi8(bytes, backslash)),
-                     _mm_cmpeq_epi8(_mm_min_epu8(bytes, control), bytes));
-    const int mask = _mm_movemask_epi8(special);
-    if (mask != 0) {
-      p += __builtin_ctz(static_cast<unsigned>(mask));
-      return p < end ? p : end;
-    }
-    p += 16;
-  }
-  return end;
-#else
-  while (p < end && *p != '"' && *p != '\\' &&
-         static_cast<unsigned char>(*p) >= 0x20) {
-    ++p;
-  }
-  return p;
-#endif
-}
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -81,26 +48,12 @@ size_t PutUtf8(uint32_t code, char* out) {
 
 }  // namespace
 
-bool JsonScanner::TakeRestOfString(absl::string_view text) {
-  if (static_cast<size_t>(end_ - place_) <= text.size() ||
-      place_[text.size()] != '"' ||
-      std::memcmp(place_, text.data(), text.size()) != 0) {
-    return false;
-  }
-  place_ += text.size() + 1;
-  return true;
-}
-
-bool JsonScanner::String(absl::string_view* raw, bool* escaped) {
-  if (!Take('"')) return false;
-  return RestOfString(raw, escaped);
-}
-
-bool JsonScanner::RestOfString(absl::string_view* raw, bool* escaped) {
+bool JsonScanner::RestOfStringFrom(const char* p, absl::string_view* raw,
+                                   bool* escaped) {
   const char* const first = place_;
   *escaped = false;
-  for (const char* p = place_;;) {
-    p = FindSpecial(p, end_);
+  for (;; p = FindSpecial(p, end_)) {
+    if (p > end_) p = end_;
     place_ = p;
     if (p == end_) return false;
     if (*p == '"') {

@@ -1,12 +1,6 @@
 #include "daemon/ingest/page_builder.h"
 
 namespace keywatch {
-namespace {
-
-// What a page owes to those who read its last record in large steps.
-constexpr size_t kPadding = 64;
-
-}  // namespace
 
 void PageBuilder::Add(const std::vector<Framer::Record>& records, size_t offset,
                       int64_t position, uint32_t stream) {

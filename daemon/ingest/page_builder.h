@@ -20,6 +20,7 @@ class PageBuilder {
  public:
   // Room for `size` bytes more at the end; valid until the next call.
   char* Extend(size_t size) {
+    data_->reserve(data_->size() + size + kPadding);
     data_->resize(data_->size() + size);
     return &(*data_)[data_->size() - size];
   }
@@ -42,6 +43,9 @@ class PageBuilder {
   Page* page() { return &page_; }
 
  private:
+  // What a page owes to those who read its last record in large steps.
+  static constexpr size_t kPadding = 64;
+
   struct Span {
     size_t offset;
     size_t size;

@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include <cctype>
 #include <cstdio>
 #include <cstring>
 #include <numeric>
@@ -47,17 +48,19 @@ void LogLine::AppendText(const char* name, const std::string& value,
   if (!escape_ || value.empty()) {
     *out += value;
   } else {
-    // "\/" for every slash, or one letter by its number.
-    const size_t letter =
+    // "\/" for every slash, or one sign by its number, as writers of JSON do
+    // who take care of HTML.
+    const size_t sign =
         random_.Below(2) == 0 ? random_.Below(value.size()) : std::string::npos;
     for (size_t i = 0; i < value.size(); ++i) {
-      if (i == letter) {
+      if (i == sign && !std::isalnum(static_cast<unsigned char>(value[i])) &&
+          value[i] != '_') {
         char text[8];
         std::snprintf(text, sizeof(text), "\\u%04x",
                       static_cast<unsigned>(value[i]));
         *out += text;
       } else {
-        if (value[i] == '/' && letter == std::string::npos) *out += '\\';
+        if (value[i] == '/' && sign == std::string::npos) *out += '\\';
         *out += value[i];
       }
     }
