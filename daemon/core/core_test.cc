@@ -1,3 +1,4 @@
+#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -527,11 +528,19 @@ TEST(FakeClock, SleepersWakeWhenTheirTimeComesOrTheyAreWoken) {
   FakeClock clock(absl::FromUnixSeconds(0));
   absl::Mutex mu;
   bool wake = false;
-  std::thread advance([&] { clock.Advance(absl::Hours(2)); });
+  // Time that went by before the sleep began does not end it.
+  std::atomic<bool> slept{false};
+  std::thread advance([&] {
+    while (!slept) {
+      clock.Advance(absl::Hours(2));
+      std::this_thread::yield();
+    }
+  });
   {
     absl::MutexLock lock(&mu);
     clock.SleepOrWake(&mu, &wake, absl::Hours(1));
   }
+  slept = true;
   advance.join();
   EXPECT_FALSE(wake);
   std::thread waker([&] {

@@ -43,6 +43,7 @@ const char* __tsan_default_suppressions() {
       "race:libcivetweb.so\n"
       // What Abseil's own atomics order: reference counts, the random pool.
       "race:libabsl_cord.so\n"
+      "race:libabsl_cord_internal.so\n"
       "race:libabsl_random_internal\n"
       "race:libabsl_status.so\n";
 }
