@@ -39,6 +39,7 @@ absl::string_view EventBatch::CopyText(absl::string_view text) {
 }
 
 Value* EventBatch::NewValues(size_t count) {
+  if (count == 0) return nullptr;
   char* memory = Allocate(count * sizeof(Value));
   Value* values = reinterpret_cast<Value*>(memory);
   // All zero, as Value() is.

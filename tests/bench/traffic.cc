@@ -268,8 +268,11 @@ void Traffic::Attacked(const Attack& attack, Request* request) {
   request->time_ms = attack.time_ms;
   SetKey(options_.seed, attack.key, request);
   Random client(attack.client);
-  AppendAddress(&request->source_ip, 185, client.Below(256), client.Below(256),
-                1 + client.Below(254));
+  // One after the other: the order of arguments is the compiler's choice.
+  const uint64_t last = 1 + client.Below(254);
+  const uint64_t third = client.Below(256);
+  const uint64_t second = client.Below(256);
+  AppendAddress(&request->source_ip, 185, second, third, last);
   request->user_agent = client.Of(kOddAgents);
   request->method = "GET";
   request->path = attack.path;
