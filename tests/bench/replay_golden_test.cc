@@ -44,11 +44,13 @@ struct Output {
 };
 
 Output Replay(const std::string& log, const std::string& rules,
-              const std::string& format, bool matches = false) {
+              const std::string& format, bool matches = false,
+              int threads = 1) {
   ReplayOptions options;
   options.rules = {rules};
   options.input.logs = {Log(log)};
   options.input.format = format;
+  options.input.threads = threads;
   options.matches = matches;
   options.strict = true;
   FakeClock clock(absl::UnixEpoch());
@@ -126,6 +128,17 @@ TEST(ReplayGolden, OddAndBrokenLinesAreTakenTheSame) {
   ExpectGolden("odd_messages.txt", alerts.messages);
   ExpectGolden("odd_matches.jsonl",
                Rare(Replay("odd", kRules, "json", true).text));
+}
+
+TEST(ReplayGolden, ThreadsChangeNothing) {
+  for (int threads : {2, 3, 8}) {
+    SCOPED_TRACE(threads);
+    const Output alerts = Replay("odd", kRules, "json", false, threads);
+    ExpectGolden("odd_alerts.jsonl", alerts.text);
+    ExpectGolden("odd_messages.txt", alerts.messages);
+    ExpectGolden("odd_matches.jsonl",
+                 Rare(Replay("odd", kRules, "json", true, threads).text));
+  }
 }
 
 TEST(ReplayGolden, NamesOfTheEventModelRaiseTheSameAlerts) {
