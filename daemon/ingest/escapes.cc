@@ -1,16 +1,37 @@
 #include "daemon/ingest/escapes.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
 
 namespace keywatch {
 namespace {
 
 constexpr char kOther = '\xff';
+constexpr size_t kLongestEscape = 6;  // \u0041
 
 void Push(char c, uint32_t begin, uint32_t end, MappedText* out) {
   out->text.push_back(c);
   out->begin.push_back(begin);
   out->end.push_back(end);
+}
+
+// Appends the bytes [from, to) of `in` as they are.
+void Append(const MappedText& in, size_t from, size_t to, MappedText* out) {
+  const auto at = [](const std::vector<uint32_t>& places, size_t i) {
+    return places.begin() + static_cast<std::ptrdiff_t>(i);
+  };
+  out->text.append(in.text, from, to - from);
+  out->begin.insert(out->begin.end(), at(in.begin, from), at(in.begin, to));
+  out->end.insert(out->end.end(), at(in.end, from), at(in.end, to));
+}
+
+MappedText Reserved(size_t bytes) {
+  MappedText out;
+  out.text.reserve(bytes);
+  out.begin.reserve(bytes);
+  out.end.reserve(bytes);
+  return out;
 }
 
 // The value of `digits` hexadecimal digits at `at`, or -1.
@@ -128,57 +149,73 @@ MappedText MappedText::Of(absl::string_view original) {
 }
 
 MappedText UndoJsonEscapes(const MappedText& in) {
-  MappedText out;
-  out.text.reserve(in.text.size());
-  out.begin.reserve(in.text.size());
-  out.end.reserve(in.text.size());
+  MappedText out = Reserved(in.text.size());
   const absl::string_view text = in.text;
-  for (size_t i = 0; i < text.size();) {
+  size_t i = 0;
+  while (true) {
+    const size_t next = std::min(text.find('\\', i), text.size());
+    Append(in, i, next, &out);
+    if (next == text.size()) return out;
+    i = next;
+    char c = '\\';
     size_t length = 1;
-    char c = text[i];
-    if (c == '\\' && i + 1 < text.size()) {
-      int code;
-      if ((text[i + 1] | 0x20) == 'u' &&
-          (code = HexValue(text, i + 2, 4)) >= 0) {
-        c = ToByte(code);
-        length = 6;
-      } else if (text[i + 1] == 'x' && (code = HexValue(text, i + 2, 2)) >= 0) {
-        c = ToByte(code);
-        length = 4;
-      } else if (SimpleEscape(text[i + 1]) != 0) {
-        c = SimpleEscape(text[i + 1]);
-        length = 2;
-      }
+    int code;
+    if (i + 1 == text.size()) {
+      // Nothing follows: it stays.
+    } else if ((text[i + 1] | 0x20) == 'u' &&
+               (code = HexValue(text, i + 2, 4)) >= 0) {
+      c = ToByte(code);
+      length = 6;
+    } else if (text[i + 1] == 'x' && (code = HexValue(text, i + 2, 2)) >= 0) {
+      c = ToByte(code);
+      length = 4;
+    } else if (SimpleEscape(text[i + 1]) != 0) {
+      c = SimpleEscape(text[i + 1]);
+      length = 2;
     }
     Push(c, in.begin[i], in.end[i + length - 1], &out);
     i += length;
   }
-  return out;
 }
 
 MappedText UndoPercentEscapes(const MappedText& in) {
-  MappedText out;
-  out.text.reserve(in.text.size());
-  out.begin.reserve(in.text.size());
-  out.end.reserve(in.text.size());
-  for (size_t i = 0; i < in.text.size();) {
-    const int code = in.text[i] == '%' ? HexValue(in.text, i + 1, 2) : -1;
+  MappedText out = Reserved(in.text.size());
+  const absl::string_view text = in.text;
+  size_t i = 0;
+  while (true) {
+    const size_t next = std::min(text.find('%', i), text.size());
+    Append(in, i, next, &out);
+    if (next == text.size()) return out;
+    i = next;
+    const int code = HexValue(text, i + 1, 2);
     const size_t length = code >= 0 ? 3 : 1;
-    Push(code >= 0 ? ToByte(code) : in.text[i], in.begin[i],
-         in.end[i + length - 1], &out);
+    Push(code >= 0 ? ToByte(code) : '%', in.begin[i], in.end[i + length - 1],
+         &out);
     i += length;
   }
-  return out;
 }
 
 MappedText UndoAllEscapes(absl::string_view original) {
-  MappedText out;
-  out.text.reserve(original.size());
-  out.begin.reserve(original.size());
-  out.end.reserve(original.size());
-  for (size_t i = 0; i < original.size(); ++i) {
-    Push(original[i], static_cast<uint32_t>(i), static_cast<uint32_t>(i + 1),
-         &out);
+  const MappedText in = MappedText::Of(original);
+  MappedText out = Reserved(original.size());
+  size_t i = 0;
+  // Whether an escape may have begun that is not complete.
+  auto open = [&out] {
+    const size_t longest = std::min(out.text.size(), kLongestEscape);
+    return absl::string_view(out.text)
+               .substr(out.text.size() - longest)
+               .find_first_of("\\%") != absl::string_view::npos;
+  };
+  while (i < original.size()) {
+    if (!open()) {
+      const size_t next =
+          std::min(original.find_first_of("\\%", i), original.size());
+      Append(in, i, next, &out);
+      i = next;
+      if (i == original.size()) break;
+    }
+    Push(original[i], in.begin[i], in.end[i], &out);
+    ++i;
     // What an escape stands for may complete the escape around it.
     while (CollapseLast(&out)) {
     }

@@ -52,6 +52,11 @@ size_t LongestAlphanumericRun(absl::string_view text) {
 // The length of the key secret that `text` begins with, 0 when with none.
 // `*prefix` becomes the length of its kind, without the underscore.
 size_t KeyLength(absl::string_view text, size_t* prefix) {
+  // Each kind has its first underscore from the third to the sixth character.
+  if (text.size() < 6 ||
+      (text[2] != '_' && text[3] != '_' && text[4] != '_' && text[5] != '_')) {
+    return 0;
+  }
   for (absl::string_view kind : kKeyKinds) {
     if (!absl::StartsWithIgnoreCase(text, kind)) continue;
     const size_t body = RunLength(text.substr(kind.size()), IsKeyCharacter);
@@ -143,6 +148,7 @@ size_t BasicLength(absl::string_view text, std::string* secret,
 
 // Adds the secrets that stand plainly in `text`.
 void FindPlain(absl::string_view text, std::vector<FoundSecret>* found) {
+  if (!MayHoldSecret(text)) return;
   for (size_t i = 0; i < text.size(); ++i) {
     const absl::string_view rest = text.substr(i);
     size_t skip = 0;
@@ -203,40 +209,50 @@ void FindMapped(const MappedText& mapped, std::vector<FoundSecret>* found) {
   }
 }
 
+bool MayHoldEscape(absl::string_view text) {
+  return text.find_first_of("\\%") != absl::string_view::npos;
+}
+
+// Adds the secrets of `text` when its escapes are undone; `found` holds those
+// that stand plainly in it.
+void FindEscaped(absl::string_view text, std::vector<FoundSecret>* found) {
+  const MappedText once = UndoJsonEscapes(MappedText::Of(text));
+  // What is found in the text as it stands may begin within an escape
+  // (`\rk_live_`): that goes too, or what is left would not be JSON.
+  for (FoundSecret& secret : *found) {
+    const auto after = std::upper_bound(once.begin.begin(), once.begin.end(),
+                                        static_cast<uint32_t>(secret.begin));
+    secret.begin = *std::prev(after);
+  }
+  FindMapped(once, found);
+  // Nothing is left to undo, in no order.
+  if (!MayHoldEscape(once.text)) return;
+  // A text does not say in which order it was escaped: each order is tried.
+  MappedText mixed = UndoPercentEscapes(once);
+  FindMapped(mixed, found);
+  if (!MayHoldEscape(mixed.text)) return;
+  MappedText json = once;
+  for (int depth = 1; depth < kMostEscapes; ++depth) {
+    MappedText next = UndoJsonEscapes(json);
+    if (next.text.size() == json.text.size()) break;
+    FindMapped(next, found);
+    json = std::move(next);
+  }
+  for (int depth = 1; depth < kMostEscapes; ++depth) {
+    MappedText next = UndoPercentEscapes(UndoJsonEscapes(mixed));
+    if (next.text.size() == mixed.text.size()) break;
+    FindMapped(next, found);
+    mixed = std::move(next);
+  }
+  FindMapped(UndoAllEscapes(text), found);
+}
+
 }  // namespace
 
 std::vector<FoundSecret> FindSecrets(absl::string_view text) {
   std::vector<FoundSecret> found;
   FindPlain(text, &found);
-  if (text.find('\\') != absl::string_view::npos ||
-      text.find('%') != absl::string_view::npos) {
-    const MappedText once = UndoJsonEscapes(MappedText::Of(text));
-    // What is found in the text as it stands may begin within an escape
-    // (`\rk_live_`): that goes too, or what is left would not be JSON.
-    for (FoundSecret& secret : found) {
-      const auto after = std::upper_bound(once.begin.begin(), once.begin.end(),
-                                          static_cast<uint32_t>(secret.begin));
-      secret.begin = *std::prev(after);
-    }
-    FindMapped(once, &found);
-    // A text does not say in which order it was escaped: each order is tried.
-    MappedText json = once;
-    MappedText mixed = UndoPercentEscapes(once);
-    FindMapped(mixed, &found);
-    for (int depth = 1; depth < kMostEscapes; ++depth) {
-      MappedText next = UndoJsonEscapes(json);
-      if (next.text.size() == json.text.size()) break;
-      FindMapped(next, &found);
-      json = std::move(next);
-    }
-    for (int depth = 1; depth < kMostEscapes; ++depth) {
-      MappedText next = UndoPercentEscapes(UndoJsonEscapes(mixed));
-      if (next.text.size() == mixed.text.size()) break;
-      FindMapped(next, &found);
-      mixed = std::move(next);
-    }
-    FindMapped(UndoAllEscapes(text), &found);
-  }
+  if (MayHoldEscape(text)) FindEscaped(text, &found);
   // What was found more than once is one secret, as long as its longest
   // reading.
   std::sort(found.begin(), found.end(),
