@@ -255,13 +255,15 @@ void EngineRunner::Look() {
 
 void EngineRunner::RunEngine() {
   absl::Time next_commit = clock_->Now() + options_.checkpoint_interval;
+  bool wanted = false;
   while (true) {
     bool stopping;
     {
       absl::MutexLock lock(&mu_);
-      const absl::Duration wait =
-          std::max(absl::ZeroDuration(),
-                   std::min(kIdleTick, next_commit - clock_->Now()));
+      const absl::Time due =
+          wanted ? std::min(next_commit, no_commit_before_) : next_commit;
+      const absl::Duration wait = std::max(
+          absl::ZeroDuration(), std::min(kIdleTick, due - clock_->Now()));
       if (!work_) clock_->SleepOrWake(&mu_, &work_, wait);
       work_ = false;
       stopping = stopping_;
@@ -271,9 +273,11 @@ void EngineRunner::RunEngine() {
     pipeline_->Release();
     Look();
     const absl::Time now = clock_->Now();
-    const bool wanted = pipeline_->WantsCommit() && now >= no_commit_before_;
-    if (wanted || (now >= next_commit && pipeline_->dirty()) || stopping) {
+    wanted = pipeline_->WantsCommit() || (pipeline_->dirty() && SendersWait());
+    if ((wanted && now >= no_commit_before_) ||
+        (now >= next_commit && pipeline_->dirty()) || stopping) {
       if (!Commit()) return;
+      wanted = false;
       const absl::Time end = clock_->Now();
       no_commit_before_ = end + CommitPause(end - now);
       next_commit = end + options_.checkpoint_interval;
@@ -283,6 +287,12 @@ void EngineRunner::RunEngine() {
     Publish();
     if (stopping) return;
   }
+}
+
+bool EngineRunner::SendersWait() const {
+  return std::any_of(sources_.begin(), sources_.end(), [](const auto& source) {
+    return source->config.wants_commit && source->config.wants_commit();
+  });
 }
 
 absl::Duration EngineRunner::CommitPause(absl::Duration took) const {

@@ -37,6 +37,9 @@ struct RunnerSource {
   DecodeLimits limits;
   FormatOverrides overrides;
   const Enricher* enricher = nullptr;  // may be null; outlives the runner
+  // Whether somebody waits for a commit of what came from there. Called on the
+  // engine's thread; may be empty.
+  std::function<bool()> wants_commit;
   // Quiet for so long, the source's watermark follows the clock.
   absl::Duration idle_timeout;
   // Failing for so long, the same: one dead source must not hold back the
@@ -168,6 +171,7 @@ class EngineRunner {
       ABSL_LOCKS_EXCLUDED(mu_);
   // False when stopping while the store fails, or when fenced.
   bool Commit();
+  bool SendersWait() const;
   // For how long after a commit that took so long none is made for an alert.
   absl::Duration CommitPause(absl::Duration took) const;
   void Publish();

@@ -253,11 +253,12 @@ absl::StatusOr<std::vector<RunnerSource>> MakeSources(
                                            ProtectedPaths(config)),
                      clock] { return FileSource::Create(options, clock); });
     } else if (source.type == SourceType::kPush) {
+      PushQueue* const queue = queues.at(source.name.str()).get();
       open = std::function<std::unique_ptr<LogSource>()>(
-          [queue = queues.at(source.name.str()).get(),
-           max_record_bytes = source.max_record_bytes] {
+          [queue, max_record_bytes = source.max_record_bytes] {
             return std::make_unique<PushSource>(max_record_bytes, queue);
           });
+      out.wants_commit = [queue] { return queue->WantsCommit(); };
     } else {
       open = Opener([options = PollerOptions(source), client, clock] {
         return HttpPoller::Create(options, client, clock);

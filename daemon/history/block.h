@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -28,10 +29,23 @@ constexpr size_t kBlockHeaderBytes = 56;
 constexpr uint32_t kMaxBlockBytes = 64 << 20;
 constexpr char kBlockMagic[] = "KWB1";
 
-// Appends header and compressed payload to `out`; sizes and hash of `header`
-// are found here.
-void AppendBlock(BlockHeader header, absl::string_view payload,
-                 std::string* out);
+// Makes blocks; what zstd works with is kept between them. Thread-compatible.
+class BlockCompressor {
+ public:
+  BlockCompressor();
+  ~BlockCompressor();
+  BlockCompressor(const BlockCompressor&) = delete;
+  BlockCompressor& operator=(const BlockCompressor&) = delete;
+
+  // Appends header and compressed payload to `out`; sizes and hash of `header`
+  // are found here.
+  void Append(BlockHeader header, absl::string_view payload, std::string* out);
+
+ private:
+  struct Context;
+  const std::unique_ptr<Context> context_;
+  std::string stored_;
+};
 
 // The header in the first kBlockHeaderBytes of `bytes`; nullopt when there is
 // none, or a damaged one.

@@ -161,8 +161,7 @@ void HistoryWriter::Add(const Event& event) {
 
 void HistoryWriter::CloseBlock() {
   if (payload_.empty()) return;
-  AppendBlock(header_, payload_, &blocks_);
-  payload_.clear();
+  packer_.Add(header_, &payload_);
 }
 
 absl::Status HistoryWriter::Flush() {
@@ -184,9 +183,9 @@ absl::Status HistoryWriter::Flush() {
     if (!schema_written_) {
       BlockHeader header;
       header.kind = BlockKind::kSchema;
-      AppendBlock(header, EncodeSchema(schema_), &bytes);
+      BlockCompressor().Append(header, EncodeSchema(schema_), &bytes);
     }
-    bytes += blocks_;
+    packer_.Take(&bytes);
     status = Append(bytes);
   }
   if (status.ok()) {
@@ -198,7 +197,7 @@ absl::Status HistoryWriter::Flush() {
 }
 
 void HistoryWriter::Discard() {
-  blocks_.clear();
+  packer_.Discard();
   payload_.clear();
   added_ = 0;
 }

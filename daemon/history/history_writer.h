@@ -15,6 +15,7 @@
 #include "absl/types/optional.h"
 #include "daemon/core/event.h"
 #include "daemon/history/block.h"
+#include "daemon/history/block_packer.h"
 #include "daemon/history/history_event.h"
 
 namespace keywatch {
@@ -111,7 +112,7 @@ class HistoryWriter {
   int fd_ = -1;
 
   // Events that wait for the Flush: finished blocks, and the one being filled.
-  std::string blocks_;
+  BlockPacker packer_;
   std::string payload_;
   BlockHeader header_;
   EventTime last_ms_ = 0;

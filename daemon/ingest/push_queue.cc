@@ -9,6 +9,9 @@ namespace {
 constexpr absl::Duration kLook = absl::Milliseconds(100);
 // Senders ask for the end of their generation soon after it.
 constexpr size_t kMaxEnded = 64;
+// Senders may have no more than that on the way (ingest_service.cc has 16 MiB a
+// stream): a commit comes before they stand still.
+constexpr int64_t kMuchTaken = int64_t{4} << 20;
 
 absl::Status Again() {
   return absl::UnavailableError(
@@ -69,6 +72,7 @@ void PushQueue::Begin() {
   batches_.clear();
   bytes_ = 0;
   taken_.clear();
+  taken_bytes_ = 0;
 }
 
 std::vector<std::string> PushQueue::Take(int64_t max_bytes, int64_t position,
@@ -87,13 +91,24 @@ std::vector<std::string> PushQueue::Take(int64_t max_bytes, int64_t position,
     bytes += batch.bytes;
     bytes_ -= batch.bytes;
     position += static_cast<int64_t>(batch.records.size());
-    taken_.push_back({batch.sequence, position});
+    taken_.push_back({batch.sequence, position, batch.bytes});
+    taken_bytes_ += batch.bytes;
     for (std::string& record : batch.records) {
       records.push_back(std::move(record));
     }
     batches_.pop_front();
   }
   return records;
+}
+
+bool PushQueue::HasMore() const {
+  absl::MutexLock lock(&mu_);
+  return !batches_.empty();
+}
+
+bool PushQueue::WantsCommit() const {
+  absl::MutexLock lock(&mu_);
+  return !taken_.empty() && (batches_.empty() || taken_bytes_ >= kMuchTaken);
 }
 
 void PushQueue::Wake() {
@@ -105,6 +120,7 @@ void PushQueue::Committed(int64_t position) {
   absl::MutexLock lock(&mu_);
   while (!taken_.empty() && taken_.front().end <= position) {
     committed_ = taken_.front().sequence;
+    taken_bytes_ -= taken_.front().bytes;
     taken_.pop_front();
   }
 }

@@ -55,9 +55,15 @@ class PushQueue {
   // from `position` on; none when none came within `wait` or after Wake.
   std::vector<std::string> Take(int64_t max_bytes, int64_t position,
                                 absl::Duration wait) ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether batches wait that were not taken.
+  bool HasMore() const ABSL_LOCKS_EXCLUDED(mu_);
   // Ends a Take that waits, or the next one that would.
   void Wake() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // --- The engine.
+
+  // Whether senders wait for nothing but a commit, or for a commit of much.
+  bool WantsCommit() const ABSL_LOCKS_EXCLUDED(mu_);
   // Records before `position` are committed.
   void Committed(int64_t position) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -73,6 +79,7 @@ class PushQueue {
   struct Taken {
     uint64_t sequence = 0;
     int64_t end = 0;  // position behind its last record
+    int64_t bytes = 0;
   };
 
   bool HasRoom(int64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
@@ -80,10 +87,11 @@ class PushQueue {
   }
 
   const int64_t max_bytes_;
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
   std::deque<Batch> batches_ ABSL_GUARDED_BY(mu_);
   int64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;
   std::deque<Taken> taken_ ABSL_GUARDED_BY(mu_);
+  int64_t taken_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t generation_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t last_sequence_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t committed_ ABSL_GUARDED_BY(mu_) = 0;  // of this generation

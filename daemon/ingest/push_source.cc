@@ -26,6 +26,7 @@ absl::StatusOr<Page> PushSource::Fetch(const Cursor& cursor,
   const std::vector<std::string> records =
       queue_->Take(kPageBytes, position, kWait);
   Page page;
+  page.more = queue_->HasMore();
   const size_t longest = static_cast<size_t>(max_record_bytes_);
   size_t bytes = 0;
   for (const std::string& record : records) {

@@ -69,6 +69,33 @@ TEST_F(PushSourceTest, ABatchIsAcknowledgedWhenAllOfItIsCommitted) {
   EXPECT_TRUE(queue_.AwaitCommit(second, Here).ok());
 }
 
+// A sender with one batch on its way waits for nothing but the commit.
+TEST_F(PushSourceTest, ACommitIsWantedOnceEverythingPushedIsTaken) {
+  PushQueue queue(int64_t{16} << 20);
+  PushSource source(100, &queue);
+  auto push = [&queue](size_t bytes) {
+    EXPECT_TRUE(queue.Push({std::string(bytes, 'x')}, Here).ok());
+  };
+  auto fetch = [&] {
+    return source.Fetch(cursor_, absl::InfinitePast())->more;
+  };
+  EXPECT_FALSE(queue.WantsCommit());
+  push(200 << 10);
+  EXPECT_FALSE(queue.WantsCommit());
+  push(200 << 10);
+  EXPECT_TRUE(fetch());
+  EXPECT_FALSE(queue.WantsCommit());
+  EXPECT_FALSE(fetch());
+  EXPECT_TRUE(queue.WantsCommit());
+  queue.Committed(2);
+  EXPECT_FALSE(queue.WantsCommit());
+  // Much is on its way: whoever sends more will stand still soon.
+  push(5 << 20);
+  push(1 << 10);
+  EXPECT_TRUE(fetch());
+  EXPECT_TRUE(queue.WantsCommit());
+}
+
 TEST_F(PushSourceTest, WhatWasNotCommittedAtAReloadMustBeSentAgain) {
   const PushQueue::Ticket committed = Push({"a"});
   const PushQueue::Ticket taken = Push({"b"});

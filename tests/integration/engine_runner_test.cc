@@ -91,6 +91,7 @@ class EngineRunnerTest : public ::testing::Test {
     source.open = [this, page_lines]() -> std::unique_ptr<LogSource> {
       return std::make_unique<MemorySource>(&streams_, page_lines, true);
     };
+    source.wants_commit = wants_commit_;
     source.idle_timeout = absl::InfiniteDuration();
     source.max_silence = absl::InfiniteDuration();
     EngineRunner::Options options;
@@ -137,6 +138,7 @@ class EngineRunnerTest : public ::testing::Test {
   std::shared_ptr<const RuleSet> rules_;
   MemoryStreams streams_;
   int seconds_ = 0;
+  std::function<bool()> wants_commit_;
   std::unique_ptr<EngineRunner> runner_;
 };
 
@@ -207,6 +209,14 @@ TEST_F(EngineRunnerTest, CommitsTakeAShareOfTheTimeWhileASourceIsBehind) {
   all.limit = 500;
   EXPECT_EQ(store_->store().ListAlerts(all)->alerts.size(), 199u)
       << "all but the last, which waits for what may come before it";
+}
+
+// An acknowledgement took as long as the checkpoint interval.
+TEST_F(EngineRunnerTest, ACommitComesAtOnceWhenSomebodyWaitsForIt) {
+  wants_commit_ = [] { return true; };
+  Request("a", 200, 4);
+  ASSERT_TRUE(Start(2, absl::Hours(1000)).ok());
+  EXPECT_TRUE(Until([&] { return Events() == 4; }));
 }
 
 TEST_F(EngineRunnerTest, StopCommitsWhatWasRead) {
