@@ -153,6 +153,9 @@ absl::Status GrpcServerImpl::Start(const Options& options) {
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.SetMaxReceiveMessageSize(options.max_message_bytes);
   builder.SetMaxSendMessageSize(options.max_message_bytes);
+  // Threads that wait for calls are kept, not made anew for each.
+  builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 2);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 4);
   grpc::ResourceQuota quota("keywatchd");
   quota.SetMaxThreads(options.max_watchers + options.max_senders +
                       kCallThreads);
