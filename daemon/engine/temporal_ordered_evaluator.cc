@@ -90,6 +90,8 @@ class TemporalOrderedEvaluator : public GroupedEvaluator<TemporalOrderedState> {
       if (holds) record->episode->hold_until_ms = start + rule().timespan_ms;
       if (first) Fold(record, signal);
     } else if (holds) {
+      // What came before the chain began is no part of it, and never will be.
+      state.times.DropBefore(start);
       Firing firing;
       firing.time_ms = now;
       firing.cause = &signal;
