@@ -333,7 +333,7 @@ TEST_F(DaemonCommandsTest, AckNamesWhoActsAndGoesOnAfterAWrongId) {
   EXPECT_EQ(daemon_.alerts.acknowledge_request.actor(), "alice");
   EXPECT_EQ(daemon_.alerts.acknowledge_request.note(), "looking");
   EXPECT_THAT(out_, HasSubstr("4f1c09aa is acknowledged"));
-  EXPECT_THAT(err_, HasSubstr("no recent alert begins with \"0000\""));
+  EXPECT_THAT(err_, HasSubstr("no alert begins with \"0000\""));
 
   variables_["SUDO_USER"] = "bob";
   EXPECT_EQ(Run({"alerts", "ack", "4f1c09aa"}), kExitOk);

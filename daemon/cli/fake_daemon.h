@@ -80,7 +80,7 @@ class FakeDaemon {
       response->mutable_alert()->set_state(v1::ALERT_STATE_ACKNOWLEDGED);
       return request->id() == "0000"
                  ? grpc::Status(grpc::StatusCode::NOT_FOUND,
-                                "no recent alert begins with \"0000\"")
+                                "no alert begins with \"0000\"")
                  : *ending_;
     }
     grpc::Status ResolveAlert(grpc::ServerContext*,

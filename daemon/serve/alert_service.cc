@@ -51,24 +51,20 @@ absl::StatusOr<AlertId> AlertService::FindId(const std::string& text) {
         " hex digits of an alert's id, or at least its first ", kLeastPrefix));
   }
   if (id.size() == kIdDigits) return AlertId(id);
-  AlertFilter newest;
-  newest.limit = 1000;
-  absl::StatusOr<AlertPage> page = store_->ListAlerts(newest);
+  AlertFilter alike;
+  alike.id_prefix = id;
+  alike.limit = 2;
+  absl::StatusOr<AlertPage> page = store_->ListAlerts(alike);
   if (!page.ok()) return page.status();
-  absl::optional<AlertId> found;
-  for (const Alert& alert : page->alerts) {
-    if (!absl::StartsWith(alert.id.view(), id)) continue;
-    if (found) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "id: several alerts begin with \"", id, "\": type more digits"));
-    }
-    found = alert.id;
-  }
-  if (!found) {
+  if (page->alerts.empty()) {
     return absl::NotFoundError(
-        absl::StrCat("no recent alert begins with \"", id, "\""));
+        absl::StrCat("no alert begins with \"", id, "\""));
   }
-  return *found;
+  if (page->alerts.size() > 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "id: several alerts begin with \"", id, "\": type more digits"));
+  }
+  return page->alerts[0].id;
 }
 
 grpc::Status AlertService::ListAlerts(grpc::ServerContext* context,

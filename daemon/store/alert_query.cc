@@ -63,6 +63,7 @@ std::string Scope(const AlertFilter& filter) {
   encoder.String(filter.rule ? filter.rule->view() : "");
   encoder.Signed(filter.min_level ? static_cast<int64_t>(*filter.min_level)
                                   : -1);
+  encoder.String(filter.id_prefix);
   encoder.Signed(filter.since_ms);
   encoder.Bool(filter.ascending);
   return scope;
@@ -80,6 +81,8 @@ std::string ListSql(const AlertFilter& filter) {
   if (filter.key) absl::StrAppend(&sql, " AND key_id = ?");
   if (filter.rule) absl::StrAppend(&sql, " AND rule_id = ?");
   if (filter.min_level) absl::StrAppend(&sql, " AND level >= ?");
+  if (!filter.id_prefix.empty())
+    absl::StrAppend(&sql, " AND id >= ? AND id < ?");
   const absl::string_view order = filter.ascending ? "" : " DESC";
   if (!filter.page_token.empty()) {
     absl::StrAppend(&sql, " AND (first_fire_ms, id) ",
@@ -121,6 +124,9 @@ absl::StatusOr<AlertPage> ListAlerts(Connection& db,
   if (filter.key) rows.Bind(filter.key->view());
   if (filter.rule) rows.Bind(filter.rule->view());
   if (filter.min_level) rows.Bind(*filter.min_level);
+  // Behind every id that begins so: they are hexadecimal.
+  const std::string after_prefix = absl::StrCat(filter.id_prefix, "g");
+  if (!filter.id_prefix.empty()) rows.Bind(filter.id_prefix, after_prefix);
   if (!filter.page_token.empty()) {
     absl::StatusOr<std::string> read = ReadPageToken(scope, filter.page_token);
     if (!read.ok()) return read.status();

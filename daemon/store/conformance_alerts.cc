@@ -253,6 +253,27 @@ TEST_P(StoreConformance, AlertsAreListedByTimeOfFireInBothDirections) {
   }
 }
 
+// Only the newest thousand alerts were looked through.
+TEST_P(StoreConformance, AlertsAreFoundByTheFirstDigitsOfTheirIds) {
+  Take();
+  CheckpointBatch batch;
+  for (const char* id : {"ab1", "ab2", "abf", "ac", "b", "a"}) {
+    batch.alerts.push_back(TestUpsert(id, 1000));
+  }
+  ASSERT_CODE(kOk, Commit(batch));
+  AlertFilter filter;
+  filter.limit = 2;
+  filter.id_prefix = "ab";
+  EXPECT_THAT(AllIds(store(), filter), ElementsAre("abf", "ab2", "ab1"));
+  filter.id_prefix = "ab2";
+  EXPECT_THAT(AllIds(store(), filter), ElementsAre("ab2"));
+  filter.id_prefix = "f";
+  EXPECT_THAT(AllIds(store(), filter), IsEmpty());
+  filter.id_prefix = "a";
+  filter.since_ms = 1001;
+  EXPECT_THAT(AllIds(store(), filter), IsEmpty());
+}
+
 TEST_P(StoreConformance, PagesSkipAndRepeatNothingWhileAlertsCome) {
   Take();
   CheckpointBatch batch;
