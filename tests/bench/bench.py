@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -13,7 +14,14 @@ from harness import Context, Failed, Row, say  # noqa: E402
 import report  # noqa: E402
 
 # In the order in which they run: first what nothing may disturb.
-MODULES = ["measure_replay", "live.measure"]
+MODULES = [
+    "measure_replay",
+    "measure_scale",
+    "live.measure",
+    "measure_memory",
+    "measure_metrics",
+    "measure_exactness",
+]
 TARGETS = ["T%d" % number for number in range(1, 16)]
 
 
@@ -22,7 +30,7 @@ def wanted_module(module, only):
 
 
 def measure_all(context, modules, only):
-    rows, peers = [], []
+    rows, peers, failed = [], [], []
     for module in modules:
         if not wanted_module(module, only):
             continue
@@ -33,12 +41,15 @@ def measure_all(context, modules, only):
                 rows += module.measure(context)
             if hasattr(module, "peers"):
                 peers += module.peers(context)
-        except (Failed, OSError, AssertionError) as error:
+        except Exception as error:   # whatever it was, the other modules are measured
+            if not isinstance(error, (Failed, OSError)):
+                traceback.print_exc()
+            reason = (str(error).splitlines() or [""])[0] or type(error).__name__
             say("failed: %s" % error)
-            rows += [Row(target, module.__name__, not_run="failed: " + str(error).splitlines()[0][:100])
-                     for target in module.TARGETS]
+            failed.append(module.__name__)
+            rows += [Row(target, module.__name__, not_run="failed: " + reason[:100]) for target in module.TARGETS]
         say("  took %.0f s" % (time.monotonic() - begin))
-    return rows, peers
+    return rows, peers, failed
 
 
 def complete(rows, only):
@@ -67,7 +78,7 @@ def main():
     modules = [importlib.import_module(name) for name in MODULES]
     context = Context(options.binaries, options.quick, options.only)
     try:
-        rows, peers = measure_all(context, modules, options.only)
+        rows, peers, failed = measure_all(context, modules, options.only)
         limits = importlib.import_module("measure_limits").limits(context) if options.only is None or \
             "limits" in options.only else {}
     finally:
@@ -91,6 +102,9 @@ def main():
                                            time.monotonic() - begin))
     if options.update_reference:
         report.write_reference(rows, options.quick)
+    # A miss is a result; a measurement that did not come about is not.
+    if failed:
+        sys.exit("not measured: %s" % ", ".join(failed))
 
 
 if __name__ == "__main__":

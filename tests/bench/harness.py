@@ -167,12 +167,13 @@ class Context:
     def repeats(self, full=5, quick=3):
         return quick if self.quick else full
 
-    def log(self, events, keys=10_000, seed=1, uniform=False, rate=100, episode_every=20_000, shuffled=False,
-            combined=False):
+    def log(self, events, keys=10_000, seed=1, uniform=False, rate=100, episode_every=20_000, disorder=0,
+            shuffled=False, combined=False):
         """The path of such a log of generate_log. Kept between runs in ~/.cache/keywatch/bench, with the attacks
         in FILE.labels."""
         options = ["--events", str(events), "--keys", str(keys), "--seed", str(seed), "--rate", str(rate),
                    "--episode-every", str(episode_every)]
+        options += ["--disorder", str(disorder)] if disorder else []
         options += ["--uniform"] if uniform else []
         options += ["--shuffle-fields"] if shuffled else []
         options += ["--format", "combined"] if combined else []
