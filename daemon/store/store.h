@@ -159,7 +159,7 @@ struct AlertFilter {
   absl::optional<KeyId> key;
   absl::optional<RuleId> rule;
   absl::optional<Level> min_level;
-  std::string id_prefix;  // the first digits of the alert's id
+  std::string id_prefix;               // the first digits of the alert's id
   EventTime since_ms = kMinEventTime;  // of the first fire
   // By time of first fire: oldest first instead of newest first.
   bool ascending = false;
