@@ -24,10 +24,10 @@ bool DistinctWindow::See(uint64_t hash, EventTime time, int64_t window_ms,
 }
 
 bool DistinctWindow::HasAtLeast(int64_t n, EventTime now, int64_t window_ms,
-                                EventTime* until) const {
+                                EventTime* until) {
   if (estimate_ != nullptr) {
     *until = now + window_ms;
-    return estimate_->Estimate(now) >= static_cast<double>(n) - 0.5;
+    return estimate_->HasAtLeast(static_cast<double>(n) - 0.5, now);
   }
   // The N values seen last are kept, or all there are.
   if (values_.size() < static_cast<size_t>(n)) return false;

@@ -26,7 +26,7 @@ class DistinctWindow {
   // asked after See at `now`. If so, `until` is the last instant at which that
   // is so when nothing more comes; for an estimate, at which it may be so.
   bool HasAtLeast(int64_t n, EventTime now, int64_t window_ms,
-                  EventTime* until) const;
+                  EventTime* until);
   // The number itself; at most N while exact.
   double Count(EventTime now, int64_t window_ms) const;
   bool exact() const { return estimate_ == nullptr; }

@@ -101,10 +101,38 @@ TEST(SlidingHyperLogLogTest, EqualsAFreshOneOverTheValuesOfTheWindow) {
       ASSERT_TRUE(copy.Decode(&decoder));
       ASSERT_TRUE(decoder.done());
       ASSERT_EQ(copy.Estimate(now + 300), sliding.Estimate(now + 300));
+      ASSERT_EQ(copy.HasAtLeast(copy.Estimate(now), now), true);
     }
   }
   EXPECT_FALSE(sliding.Empty(now + kWindow));
   EXPECT_TRUE(sliding.Empty(now + kWindow + 1));
+}
+
+// Whatever is skipped, the answer is that of the estimate; the numbers of
+// values go up and down through empty registers, few values and many.
+TEST(SlidingHyperLogLogTest, HasAtLeastAnswersAsTheEstimateDoes) {
+  SlidingHyperLogLog asked(kWindow);
+  SlidingHyperLogLog plain(kWindow);
+  std::mt19937_64 random(3);
+  EventTime now = 0;
+  std::map<bool, int> answers;
+  for (int phase = 0; phase < 60; ++phase) {
+    const int64_t gap = std::vector<int64_t>{0, 0, 1, 3, 40}[random() % 5];
+    const double n =
+        std::vector<double>{300, 1500, 4000, 6000, 9000, 16000}[random() % 6] -
+        0.5;
+    const int steps = gap == 0 ? 4000 : 800;
+    for (int step = 0; step < steps; ++step) {
+      now += gap == 0 ? random() % 8 == 0 : gap;
+      const uint64_t hash = random();
+      ASSERT_EQ(asked.See(hash, now), plain.See(hash, now));
+      const bool has = plain.Estimate(now) >= n;
+      ASSERT_EQ(asked.HasAtLeast(n, now), has) << phase << " " << step;
+      ++answers[has];
+    }
+  }
+  EXPECT_GT(answers[true], 1000);
+  EXPECT_GT(answers[false], 1000);
 }
 
 TEST(DistinctWindowTest, SurvivesARestart) {

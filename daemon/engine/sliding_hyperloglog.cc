@@ -4,6 +4,31 @@
 #include <cmath>
 
 namespace keywatch {
+namespace {
+
+constexpr double kM = SlidingHyperLogLog::kRegisters;
+constexpr double kFewValues = 2.5 * kM;
+
+// What a register adds to the sum of an estimate.
+double Share(uint8_t rank) {
+  return 1.0 / static_cast<double>(uint64_t{1} << rank);
+}
+
+double RawEstimate(double sum) {
+  return 0.7213 / (1 + 1.079 / kM) * kM * kM / sum;
+}
+
+double LinearEstimate(size_t zeros) {
+  return kM * std::log(kM / static_cast<double>(zeros));
+}
+
+double EstimateOf(double sum, size_t zeros) {
+  const double raw = RawEstimate(sum);
+  // Few values: count the registers that are still empty.
+  return raw <= kFewValues && zeros > 0 ? LinearEstimate(zeros) : raw;
+}
+
+}  // namespace
 
 void SlidingHyperLogLog::FreeNode(uint32_t i) {
   nodes_[i].next = free_;
@@ -58,30 +83,62 @@ bool SlidingHyperLogLog::See(uint64_t hash, EventTime time) {
   const uint32_t node = NewNode();
   nodes_[node] = {time, i, rank};
   heads_[index] = node;
+  if (grew) SetTop(index, rank);
   return grew;
 }
 
+uint8_t SlidingHyperLogLog::Rank(size_t index, EventTime oldest) const {
+  uint8_t rank = 0;
+  for (uint32_t i = heads_[index]; i != kNone && nodes_[i].time >= oldest;
+       i = nodes_[i].next) {
+    rank = nodes_[i].rank;
+  }
+  return rank;
+}
+
 double SlidingHyperLogLog::Estimate(EventTime now) const {
-  const EventTime oldest = now - window_ms_;
   double sum = 0;
   size_t zeros = 0;
-  for (uint32_t head : heads_) {
-    int rank = 0;
-    for (uint32_t i = head; i != kNone && nodes_[i].time >= oldest;
-         i = nodes_[i].next) {
-      rank = nodes_[i].rank;
-    }
+  for (size_t index = 0; index < kRegisters; ++index) {
+    const uint8_t rank = Rank(index, now - window_ms_);
     if (rank == 0) ++zeros;
-    sum += 1.0 / static_cast<double>(uint64_t{1} << rank);
+    sum += Share(rank);
   }
-  const double m = static_cast<double>(kRegisters);
-  const double alpha = 0.7213 / (1 + 1.079 / m);
-  const double raw = alpha * m * m / sum;
-  // Few values: count the registers that are still empty.
-  if (raw <= 2.5 * m && zeros > 0) {
-    return m * std::log(m / static_cast<double>(zeros));
+  return EstimateOf(sum, zeros);
+}
+
+bool SlidingHyperLogLog::HasAtLeast(double n, EventTime now) {
+  // The sum is off by what adding and subtracting rounds.
+  if (Bound() * (1 + 1e-6) < n) return false;
+  SetTops(now);
+  return EstimateOf(sum_, zeros_) >= n;
+}
+
+double SlidingHyperLogLog::Bound() const {
+  // With smaller registers raw estimates are smaller, and more are empty: few
+  // values stay few.
+  const double raw = RawEstimate(sum_);
+  if (raw <= kFewValues && zeros_ > 0) return LinearEstimate(zeros_);
+  // Many may have become few since, which are counted in the other way.
+  return std::max(raw, LinearEstimate(std::max<size_t>(1, zeros_)));
+}
+
+void SlidingHyperLogLog::SetTop(size_t index, uint8_t rank) {
+  uint8_t& top = tops_[index];
+  if (rank <= top) return;
+  if (top == 0) --zeros_;
+  sum_ += Share(rank) - Share(top);
+  top = rank;
+}
+
+void SlidingHyperLogLog::SetTops(EventTime now) {
+  sum_ = 0;
+  zeros_ = 0;
+  for (size_t index = 0; index < kRegisters; ++index) {
+    tops_[index] = Rank(index, now - window_ms_);
+    if (tops_[index] == 0) ++zeros_;
+    sum_ += Share(tops_[index]);
   }
-  return raw;
 }
 
 void SlidingHyperLogLog::Encode(Encoder* out) const {
@@ -116,6 +173,7 @@ bool SlidingHyperLogLog::Decode(Decoder* in) {
       last = node;
     }
   }
+  SetTops(newest_);
   return in->ok();
 }
 

@@ -25,16 +25,19 @@ class SlidingHyperLogLog {
   static constexpr double kStandardError = 2.3;
 
   explicit SlidingHyperLogLog(int64_t window_ms)
-      : window_ms_(window_ms), heads_(kRegisters, kNone) {}
+      : window_ms_(window_ms), heads_(kRegisters, kNone), tops_(kRegisters) {}
 
   // True when the estimate may have grown.
   bool See(uint64_t hash, EventTime time);
   double Estimate(EventTime now) const;
+  // Estimate(now) >= n, mostly without reading the registers.
+  bool HasAtLeast(double n, EventTime now);
   // Nothing was seen in the window that ends at `now`.
   bool Empty(EventTime now) const { return newest_ < now - window_ms_; }
 
   size_t HeapBytes() const {
-    return sizeof(*this) + kRegisters * sizeof(uint32_t) + live_ * sizeof(Node);
+    return sizeof(*this) + kRegisters * (sizeof(uint32_t) + sizeof(uint8_t)) +
+           live_ * sizeof(Node);
   }
   void Encode(Encoder* out) const;
   bool Decode(Decoder* in);
@@ -49,12 +52,25 @@ class SlidingHyperLogLog {
     uint8_t rank;
   };
 
+  // No estimate that old observations only lower is greater.
+  double Bound() const;
+  // The greatest rank of a register not before `oldest`; 0: none.
+  uint8_t Rank(size_t index, EventTime oldest) const;
+  void SetTop(size_t index, uint8_t rank);
+  // Finds the registers' values at `now` anew.
+  void SetTops(EventTime now);
+
   uint32_t NewNode();
   void FreeNode(uint32_t i);
 
   const int64_t window_ms_;
   EventTime newest_ = kMinEventTime;
   std::vector<uint32_t> heads_;
+  // Of each register the greatest rank since the last SetTops, whether it is
+  // still in the window or not, and what an estimate makes of them.
+  std::vector<uint8_t> tops_;
+  double sum_ = kRegisters;
+  size_t zeros_ = kRegisters;
   std::vector<Node> nodes_;
   uint32_t free_ = kNone;
   uint32_t live_ = 0;  // nodes in use
