@@ -504,6 +504,12 @@ Health App::GetHealth() {
         absl::StrCat("commits fail, reading has stopped until they work: ",
                      status.commit_error));
   }
+  for (const SourceStatus& source : status.sources) {
+    if (source.id.view() != kLifecycleSource || source.error.empty()) continue;
+    health.problems.push_back(absl::StrCat(
+        "what rolls did cannot be read, and event time stands still: ",
+        source.error));
+  }
   const SelfTestHealth self_test =
       CheckSelfTest(config_, status, started_, clock_->Now());
   health.ready = health.problems.empty() && !self_test.broken;
@@ -538,7 +544,7 @@ Health App::GetHealth() {
                      ": alerts.default_notify is empty"));
   }
   for (const SourceStatus& source : status.sources) {
-    if (!source.error.empty()) {
+    if (!source.error.empty() && source.id.view() != kLifecycleSource) {
       health.problems.push_back(
           absl::StrCat("source ", source.id.str(), ": ", source.error));
     }

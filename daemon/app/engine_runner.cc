@@ -36,7 +36,9 @@ struct EngineRunner::SourceThread {
   RunnerSource config;
   std::unique_ptr<SourceWorker> worker;
   std::thread thread;
-  int behind_pages = 0;  // of the engine's thread: in a row, with more behind
+  // Of the engine's thread.
+  int behind_pages = 0;  // in a row, with more behind
+  bool taken_since_commit = false;
 
   // Guarded by the runner's mu_.
   absl::optional<DecodedPage> page;
@@ -221,12 +223,14 @@ void EngineRunner::RunSource(SourceThread* source) {
         continue;
       }
     }
-    Rest(source, worker.pause());
+    Rest(source, worker.pause(), failing);
   }
 }
 
-void EngineRunner::Rest(SourceThread* source, absl::Duration pause) {
-  if (!source->config.spec.clocked) {
+void EngineRunner::Rest(SourceThread* source, absl::Duration pause,
+                        bool failing) {
+  // Looking again at once would find the same error.
+  if (!source->config.spec.clocked || failing) {
     clock_->SleepOrWake(&mu_, &stopping_, pause);
     return;
   }
@@ -291,7 +295,8 @@ void EngineRunner::RunEngine() {
 
 bool EngineRunner::SendersWait() const {
   return std::any_of(sources_.begin(), sources_.end(), [](const auto& source) {
-    return source->config.wants_commit && source->config.wants_commit();
+    return source->taken_since_commit && source->config.wants_commit &&
+           source->config.wants_commit();
   });
 }
 
@@ -319,6 +324,7 @@ bool EngineRunner::TakePages() {
     if (page) {
       any = true;
       source->behind_pages = page->more ? source->behind_pages + 1 : 0;
+      source->taken_since_commit = true;
       pipeline_->Take(*std::move(page));
     }
   }
@@ -379,6 +385,7 @@ bool EngineRunner::Commit() {
       ToEventTime(begin));
   if (options_.prepare_commit) options_.prepare_commit(&batch);
   KEYWATCH_FAILPOINT("commit.taken");
+  for (auto& source : sources_) source->taken_since_commit = false;
   absl::Duration retry = kFirstCommitRetry;
   bool failed = false;
   while (true) {

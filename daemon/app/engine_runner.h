@@ -161,7 +161,7 @@ class EngineRunner {
   // Takes the pages that are there; true when there was one.
   bool TakePages() ABSL_LOCKS_EXCLUDED(mu_);
   // Waits between two fetches.
-  void Rest(SourceThread* source, absl::Duration pause)
+  void Rest(SourceThread* source, absl::Duration pause, bool failing)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Has the sources by whose reading event time is bounded read at once, when
   // events wait for that.

@@ -68,6 +68,11 @@ void Pipeline::RestorePending(uint32_t index,
     source.newest = std::max(source.newest, event.time_ms);
     buffer_.Push(&event, batch);
   }
+  // These are not read again: nothing else says how far the source has come.
+  if (batch->size() > 0) {
+    source.watermark =
+        std::max(source.watermark, source.newest - source.lateness_ms - 1);
+  }
 }
 
 void Pipeline::RestoreCoverage(absl::string_view group,
@@ -89,6 +94,7 @@ void Pipeline::Begin(EventTime now) {
     source.ledger->Blind(GapKind::kDown, now, now);
     TakeGaps(source);
   }
+  MoveWatermark();
 }
 
 void Pipeline::Take(DecodedPage page) {

@@ -1,5 +1,6 @@
 #include "daemon/ingest/push_queue.h"
 
+#include <iterator>
 #include <utility>
 
 namespace keywatch {
@@ -7,16 +8,9 @@ namespace {
 
 // How soon a sender that has gone is noticed.
 constexpr absl::Duration kLook = absl::Milliseconds(100);
-// Senders ask for the end of their generation soon after it.
-constexpr size_t kMaxEnded = 64;
 // Senders may have no more than that on the way (ingest_service.cc has 16 MiB a
 // stream): a commit comes before they stand still.
 constexpr int64_t kMuchTaken = int64_t{4} << 20;
-
-absl::Status Again() {
-  return absl::UnavailableError(
-      "reading began anew before the batch was committed; send it again");
-}
 
 }  // namespace
 
@@ -35,70 +29,60 @@ absl::StatusOr<PushQueue::Ticket> PushQueue::Push(
   }
   if (closed_) return absl::UnavailableError("keywatchd is stopping");
   Batch batch;
-  batch.sequence = ++last_sequence_;
-  batch.records = std::move(records);
+  batch.ticket = ++last_;
+  batch.records =
+      std::make_shared<const std::vector<std::string>>(std::move(records));
   batch.bytes = bytes;
   bytes_ += bytes;
   batches_.push_back(std::move(batch));
-  return Ticket{generation_, last_sequence_};
+  return last_;
 }
 
-absl::Status PushQueue::AwaitCommit(const Ticket& ticket, const Gone& gone) {
+absl::Status PushQueue::AwaitCommit(Ticket ticket, const Gone& gone) {
   absl::MutexLock lock(&mu_);
-  auto ready = [this, &ticket]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return closed_ || generation_ != ticket.generation ||
-           committed_ >= ticket.sequence;
+  auto ready = [this, ticket]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return closed_ || committed_ >= ticket;
   };
   while (!mu_.AwaitWithTimeout(absl::Condition(&ready), kLook)) {
     if (gone()) return absl::CancelledError("the sender is gone");
   }
-  if (generation_ == ticket.generation) {
-    if (committed_ >= ticket.sequence) return absl::OkStatus();
-    return absl::UnavailableError("keywatchd is stopping");
-  }
-  const auto ended = ended_.find(ticket.generation);
-  if (ended != ended_.end() && ended->second >= ticket.sequence) {
-    return absl::OkStatus();
-  }
-  return Again();
+  if (committed_ >= ticket) return absl::OkStatus();
+  return absl::UnavailableError("keywatchd is stopping");
 }
 
 void PushQueue::Begin() {
   absl::MutexLock lock(&mu_);
-  ended_[generation_] = committed_;
-  if (ended_.size() > kMaxEnded) ended_.erase(ended_.begin());
-  ++generation_;
-  committed_ = last_sequence_;
-  batches_.clear();
-  bytes_ = 0;
+  batches_.insert(batches_.begin(), std::make_move_iterator(taken_.begin()),
+                  std::make_move_iterator(taken_.end()));
+  bytes_ += taken_bytes_;
   taken_.clear();
   taken_bytes_ = 0;
 }
 
-std::vector<std::string> PushQueue::Take(int64_t max_bytes, int64_t position,
-                                         absl::Duration wait) {
+std::vector<PushQueue::Records> PushQueue::Take(int64_t max_bytes,
+                                                int64_t position,
+                                                absl::Duration wait) {
   absl::MutexLock lock(&mu_);
   auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return woken_ || !batches_.empty();
   };
   mu_.AwaitWithTimeout(absl::Condition(&ready), wait);
   woken_ = false;
-  std::vector<std::string> records;
+  std::vector<Records> out;
   int64_t bytes = 0;
   while (!batches_.empty() &&
          (bytes == 0 || bytes + batches_.front().bytes <= max_bytes)) {
     Batch& batch = batches_.front();
     bytes += batch.bytes;
     bytes_ -= batch.bytes;
-    position += static_cast<int64_t>(batch.records.size());
-    taken_.push_back({batch.sequence, position, batch.bytes});
     taken_bytes_ += batch.bytes;
-    for (std::string& record : batch.records) {
-      records.push_back(std::move(record));
-    }
+    position += static_cast<int64_t>(batch.records->size());
+    batch.end = position;
+    out.push_back(batch.records);
+    taken_.push_back(std::move(batch));
     batches_.pop_front();
   }
-  return records;
+  return out;
 }
 
 bool PushQueue::HasMore() const {
@@ -119,7 +103,7 @@ void PushQueue::Wake() {
 void PushQueue::Committed(int64_t position) {
   absl::MutexLock lock(&mu_);
   while (!taken_.empty() && taken_.front().end <= position) {
-    committed_ = taken_.front().sequence;
+    committed_ = taken_.front().ticket;
     taken_bytes_ -= taken_.front().bytes;
     taken_.pop_front();
   }

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,7 +18,9 @@ namespace keywatch {
 
 // PushQueue stands between those who push records and the source that gives them
 // on. It is bounded, so that a sender waits while the daemon is behind, and it
-// tells each sender when the commit that holds its batch is done.
+// tells each sender when the commit that holds its batch is done. What was taken
+// and not committed when reading begins anew (a reload) is given again, before
+// all that came later: the order of records is that of the pushes.
 //
 //   sender:  ticket = Push(records)          source:  Take(...)
 //            AwaitCommit(ticket)             engine:  Committed(position)
@@ -26,12 +28,9 @@ namespace keywatch {
 // Thread-safe.
 class PushQueue {
  public:
-  // A batch's place: where reading begins anew (a reload), a new generation
-  // begins, and what was not committed of the old one must be sent again.
-  struct Ticket {
-    uint64_t generation = 0;
-    uint64_t sequence = 0;
-  };
+  // A batch's place in the order of pushes.
+  using Ticket = uint64_t;
+  using Records = std::shared_ptr<const std::vector<std::string>>;
   // Says that the sender has gone.
   using Gone = std::function<bool()>;
 
@@ -42,19 +41,19 @@ class PushQueue {
   absl::StatusOr<Ticket> Push(std::vector<std::string> records,
                               const Gone& gone) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Waits until the batch is committed. UNAVAILABLE when it was dropped by
-  // Begin or Close before that: it must be sent again.
-  absl::Status AwaitCommit(const Ticket& ticket, const Gone& gone)
+  // Waits until the batch is committed. UNAVAILABLE when Close came before: it
+  // must be sent again.
+  absl::Status AwaitCommit(Ticket ticket, const Gone& gone)
       ABSL_LOCKS_EXCLUDED(mu_);
 
   // --- The source.
 
-  // A new generation: reading begins anew.
+  // Reading begins anew, with what is not committed.
   void Begin() ABSL_LOCKS_EXCLUDED(mu_);
   // Whole batches, at least one and about `max_bytes`, their records numbered
   // from `position` on; none when none came within `wait` or after Wake.
-  std::vector<std::string> Take(int64_t max_bytes, int64_t position,
-                                absl::Duration wait) ABSL_LOCKS_EXCLUDED(mu_);
+  std::vector<Records> Take(int64_t max_bytes, int64_t position,
+                            absl::Duration wait) ABSL_LOCKS_EXCLUDED(mu_);
   // Whether batches wait that were not taken.
   bool HasMore() const ABSL_LOCKS_EXCLUDED(mu_);
   // Ends a Take that waits, or the next one that would.
@@ -72,14 +71,10 @@ class PushQueue {
 
  private:
   struct Batch {
-    uint64_t sequence = 0;
-    std::vector<std::string> records;
+    Ticket ticket = 0;
+    Records records;
     int64_t bytes = 0;
-  };
-  struct Taken {
-    uint64_t sequence = 0;
-    int64_t end = 0;  // position behind its last record
-    int64_t bytes = 0;
+    int64_t end = 0;  // once taken: the position behind its last record
   };
 
   bool HasRoom(int64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
@@ -90,13 +85,11 @@ class PushQueue {
   mutable absl::Mutex mu_;
   std::deque<Batch> batches_ ABSL_GUARDED_BY(mu_);
   int64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;
-  std::deque<Taken> taken_ ABSL_GUARDED_BY(mu_);
+  // Not committed yet; before all of batches_.
+  std::deque<Batch> taken_ ABSL_GUARDED_BY(mu_);
   int64_t taken_bytes_ ABSL_GUARDED_BY(mu_) = 0;
-  uint64_t generation_ ABSL_GUARDED_BY(mu_) = 0;
-  uint64_t last_sequence_ ABSL_GUARDED_BY(mu_) = 0;
-  uint64_t committed_ ABSL_GUARDED_BY(mu_) = 0;  // of this generation
-  // How far the last generations were committed when they ended.
-  std::map<uint64_t, uint64_t> ended_ ABSL_GUARDED_BY(mu_);
+  Ticket last_ ABSL_GUARDED_BY(mu_) = 0;
+  Ticket committed_ ABSL_GUARDED_BY(mu_) = 0;
   bool woken_ ABSL_GUARDED_BY(mu_) = false;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
 };

@@ -23,31 +23,35 @@ absl::StatusOr<Page> PushSource::Fetch(const Cursor& cursor,
   for (const StreamPosition& stream : cursor.streams) {
     if (stream.stream == kStream) position = stream.position;
   }
-  const std::vector<std::string> records =
+  const std::vector<PushQueue::Records> batches =
       queue_->Take(kPageBytes, position, kWait);
   Page page;
   page.more = queue_->HasMore();
   const size_t longest = static_cast<size_t>(max_record_bytes_);
   size_t bytes = 0;
-  for (const std::string& record : records) {
-    bytes += std::min(record.size(), longest);
+  for (const PushQueue::Records& records : batches) {
+    for (const std::string& text : *records) {
+      bytes += std::min(text.size(), longest);
+    }
   }
   auto data = std::make_shared<std::string>();
   data->reserve(bytes + kPadding);
-  for (const std::string& text : records) {
-    Record record;
-    const size_t begin = data->size();
-    data->append(text, 0, longest);
-    record.bytes =
-        absl::string_view(data->data() + begin, data->size() - begin);
-    record.truncated = text.size() > longest;
-    record.begin = position++;
-    record.end = position;
-    page.records.push_back(record);
+  for (const PushQueue::Records& records : batches) {
+    for (const std::string& text : *records) {
+      Record record;
+      const size_t begin = data->size();
+      data->append(text, 0, longest);
+      record.bytes =
+          absl::string_view(data->data() + begin, data->size() - begin);
+      record.truncated = text.size() > longest;
+      record.begin = position++;
+      record.end = position;
+      page.records.push_back(record);
+    }
   }
   data->append(kPadding, '\0');
   page.data = std::move(data);
-  if (!records.empty()) page.streams.push_back({kStream, position, ""});
+  if (!batches.empty()) page.streams.push_back({kStream, position, ""});
   return page;
 }
 

@@ -15,8 +15,9 @@ namespace {
 // Of one RunOnce: a refresh that has become due must not wait for a flood.
 constexpr int kMaxRowsPerRun = 100;
 constexpr int kAlertsPerPage = 500;
-// Messages that were taken are recorded together, to wait for the store once; a
-// crash repeats those of at most so long.
+// Messages that were taken are recorded together, to wait for the store once. A
+// crash repeats at most so many: the next call may hang as long as it likes.
+constexpr size_t kMaxUnrecorded = 8;
 constexpr absl::Duration kRecordWithin = absl::Milliseconds(100);
 // A receiver that is back is found within this time.
 constexpr absl::Duration kMaxPause = absl::Minutes(1);
@@ -62,7 +63,9 @@ bool Delivery::RunOnce(const std::function<absl::Time()>& clock) {
   if (!Record(rows.status()).ok()) return false;
   for (const OutboxRow& row : *rows) {
     const absl::Time now = clock();
-    if (now - unrecorded_since_ >= kRecordWithin && !RecordDelivered(now)) {
+    if ((unrecorded_.size() >= kMaxUnrecorded ||
+         now - unrecorded_since_ >= kRecordWithin) &&
+        !RecordDelivered(now)) {
       return false;
     }
     if (*stop_ || !Deliver(row, now)) {

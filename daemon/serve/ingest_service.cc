@@ -16,18 +16,8 @@ constexpr char kService[] = "keywatch.v1.IngestService";
 // read of it.
 constexpr int64_t kMaxInFlightBytes = int64_t{16} << 20;
 
-int64_t BytesOf(const std::vector<std::string>& records) {
-  int64_t bytes = 0;
-  for (const std::string& record : records) {
-    bytes += static_cast<int64_t>(record.size());
-  }
-  return bytes;
-}
-
 // Acknowledger writes the acknowledgements of one stream in order, on a thread
-// of its own, so that the next batches are read meanwhile. A reload drops what
-// is not committed: it is pushed again from here, and no sender notices.
-// Thread-safe.
+// of its own, so that the next batches are read meanwhile. Thread-safe.
 class Acknowledger {
  public:
   using Acknowledge = std::function<bool(int64_t batch)>;
@@ -40,9 +30,8 @@ class Acknowledger {
   ~Acknowledger() { Finish().IgnoreError(); }
 
   // Waits while too many are in flight; false when one failed.
-  bool Add(const PushQueue::Ticket& ticket, int64_t batch,
-           std::vector<std::string> records) ABSL_LOCKS_EXCLUDED(mu_) {
-    const int64_t bytes = BytesOf(records);
+  bool Add(PushQueue::Ticket ticket, int64_t batch, int64_t bytes)
+      ABSL_LOCKS_EXCLUDED(mu_) {
     absl::MutexLock lock(&mu_);
     auto room = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
       return !status_.ok() || bytes_ < kMaxInFlightBytes;
@@ -50,7 +39,7 @@ class Acknowledger {
     mu_.Await(absl::Condition(&room));
     if (!status_.ok()) return false;
     bytes_ += bytes;
-    waiting_.push_back({ticket, batch, std::move(records)});
+    waiting_.push_back({ticket, batch, bytes});
     return true;
   }
 
@@ -69,19 +58,8 @@ class Acknowledger {
   struct Batch {
     PushQueue::Ticket ticket;
     int64_t number = 0;
-    std::vector<std::string> records;
+    int64_t bytes = 0;
   };
-
-  absl::Status AwaitCommit(const Batch& batch) {
-    absl::Status status = queue_->AwaitCommit(batch.ticket, gone_);
-    while (absl::IsUnavailable(status)) {
-      absl::StatusOr<PushQueue::Ticket> again =
-          queue_->Push(batch.records, gone_);
-      if (!again.ok()) return again.status();
-      status = queue_->AwaitCommit(*again, gone_);
-    }
-    return status;
-  }
 
   void Run() ABSL_LOCKS_EXCLUDED(mu_) {
     while (true) {
@@ -95,12 +73,12 @@ class Acknowledger {
         if (waiting_.empty()) return;
         next = &waiting_.front();  // stays there when others are added
       }
-      absl::Status status = AwaitCommit(*next);
+      absl::Status status = queue_->AwaitCommit(next->ticket, gone_);
       if (status.ok() && !acknowledge_(next->number)) {
         status = absl::CancelledError("the sender is gone");
       }
       absl::MutexLock lock(&mu_);
-      bytes_ -= BytesOf(next->records);
+      bytes_ -= next->bytes;
       waiting_.pop_front();
       if (!status.ok()) {
         status_ = std::move(status);
@@ -162,17 +140,20 @@ absl::Status IngestService::Serve(grpc::ServerContext* context,
           absl::InvalidArgumentError("records: a batch needs at least one");
       break;
     }
+    int64_t bytes = 0;
     std::vector<std::string> records;
     records.reserve(static_cast<size_t>(request.records_size()));
     for (std::string& record : *request.mutable_records()) {
+      bytes += static_cast<int64_t>(record.size());
       records.push_back(std::move(record));
     }
-    absl::StatusOr<PushQueue::Ticket> ticket = (*queue)->Push(records, gone);
+    absl::StatusOr<PushQueue::Ticket> ticket =
+        (*queue)->Push(std::move(records), gone);
     if (!ticket.ok()) {
       refused = ticket.status();
       break;
     }
-    if (!acknowledger.Add(*ticket, request.batch(), std::move(records))) break;
+    if (!acknowledger.Add(*ticket, request.batch(), bytes)) break;
   } while (stream->Read(&request));
   const absl::Status failed = acknowledger.Finish();
   return failed.ok() ? refused : failed;
