@@ -88,8 +88,9 @@ class EngineRunnerTest : public ::testing::Test {
     source.spec.id = SourceId("shop");
     source.spec.allowed_lateness = absl::Seconds(1);
     source.format = Format::Shipped("keywatch");
+    source.spec.rereadable = rereadable_;
     source.open = [this, page_lines]() -> std::unique_ptr<LogSource> {
-      return std::make_unique<MemorySource>(&streams_, page_lines, true);
+      return std::make_unique<MemorySource>(&streams_, page_lines, rereadable_);
     };
     source.wants_commit = wants_commit_;
     source.idle_timeout = absl::InfiniteDuration();
@@ -102,6 +103,13 @@ class EngineRunnerTest : public ::testing::Test {
       return absl::OkStatus();
     };
     std::vector<RunnerSource> sources;
+    if (quiet_beside_) {
+      sources.push_back(source);
+      sources[0].spec.id = SourceId("quiet");
+      sources[0].open = [this]() -> std::unique_ptr<LogSource> {
+        return std::make_unique<MemorySource>(&nothing_, 1, true);
+      };
+    }
     sources.push_back(std::move(source));
     auto runner =
         EngineRunner::Start(rules_, std::move(sources), std::move(options),
@@ -137,6 +145,9 @@ class EngineRunnerTest : public ::testing::Test {
   std::unique_ptr<FailingStore> store_;
   std::shared_ptr<const RuleSet> rules_;
   MemoryStreams streams_;
+  MemoryStreams nothing_;
+  bool rereadable_ = true;
+  bool quiet_beside_ = false;
   int seconds_ = 0;
   std::function<bool()> wants_commit_;
   std::unique_ptr<EngineRunner> runner_;
@@ -217,6 +228,23 @@ TEST_F(EngineRunnerTest, ACommitComesAtOnceWhenSomebodyWaitsForIt) {
   Request("a", 200, 4);
   ASSERT_TRUE(Start(2, absl::Hours(1000)).ok());
   EXPECT_TRUE(Until([&] { return Events() == 4; }));
+}
+
+// Pushed records that waited over a restart, for another source, waited on until
+// the next record came.
+TEST_F(EngineRunnerTest, WhatWaitedAndIsNotReadAgainMovesEventTime) {
+  rereadable_ = false;
+  quiet_beside_ = true;
+  nothing_.streams.resize(1);
+  Request("rk_a", 403, 6);
+  ASSERT_TRUE(Start(100).ok());
+  ASSERT_TRUE(
+      Until([&] { return runner_->status().sources[1].totals.records == 6; }));
+  runner_->Stop();
+  EXPECT_TRUE(Alerts().empty());
+  quiet_beside_ = false;
+  ASSERT_TRUE(Start(100).ok());
+  EXPECT_TRUE(Until([&] { return Alerts().size() == 1; }));
 }
 
 TEST_F(EngineRunnerTest, StopCommitsWhatWasRead) {
