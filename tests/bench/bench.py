@@ -18,6 +18,7 @@ MODULES = [
     "measure_replay",
     "measure_scale",
     "live.measure",
+    "peers.measure",
     "measure_memory",
     "measure_metrics",
     "measure_exactness",
