@@ -200,7 +200,10 @@ class Context:
 
     def peer_log(self, combined=False):
         """The log of the peers, most of which are slow; `combined` is the same requests as lines of nginx."""
-        return self.log(200_000, combined=combined)
+        return self.log(self.peer_events(), combined=combined)
+
+    def peer_events(self):
+        return 100_000 if self.quick else 200_000
 
     def rules_with(self, name, change):
         """A copy of the rules in which `change`, a function, was applied to the text of each file."""

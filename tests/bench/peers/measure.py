@@ -156,7 +156,7 @@ def keywatch(context, log, one, events, repeats):
 def measure_peers(context):
     log, one = context.peer_log(), context.log(1)
     text_log, one_text = context.peer_log(combined=True), context.log(1, combined=True)
-    events = 200_000
+    events = context.peer_events()
     ours, found = keywatch(context, log, one, events, 3)
     peers = [ours]
     for name, must, stretch, part in (
