@@ -47,6 +47,14 @@ void Pipeline::RestorePartition(const PartitionState& state) {
   for (Source& source : sources_) {
     // What was newer is read again and moves it forward; see the class comment.
     source.watermark = state.watermark_ms;
+    if (source.spec.rereadable && !source.spec.unordered &&
+        !source.spec.clocked) {
+      for (const StreamCursor& cursor : state.cursors) {
+        if (cursor.source == source.spec.id && cursor.position < cursor.read) {
+          source.rereading.emplace(cursor.stream, cursor.read);
+        }
+      }
+    }
     for (const auto& [id, hashes] : state.seen_ids) {
       if (id != source.spec.id) continue;
       source.seen->Restore(hashes);
@@ -137,6 +145,15 @@ void Pipeline::Take(DecodedPage page) {
   }
   for (; i < count; ++i) {
     TakeEvent(source, batch->at(i), batch, page.received_ms);
+  }
+  if (!source.rereading.empty()) {
+    for (const DecodedPage::Stream& stream : page.streams) {
+      WasReread(source, stream.index);
+    }
+    for (const std::string& ended : source.ended) {
+      source.rereading.erase(ended);
+    }
+    FollowNewest(source);
   }
   BoundWaiting();
 }
@@ -254,6 +271,15 @@ bool Pipeline::TakeFuture(Source& source, const Event& event,
 void Pipeline::TakeEvent(Source& source, const Event& event,
                          const std::shared_ptr<EventBatch>& batch,
                          EventTime received_ms) {
+  if (!source.rereading.empty()) {
+    // The records of a stream are together in a page.
+    if (event.stream != source.stream) WasReread(source, source.stream);
+    if (!event.reread) {
+      source.rereading.erase(source.streams[event.stream].name);
+      FollowNewest(source);
+    }
+  }
+  source.stream = event.stream;
   if (event.reread && event.time_ms <= restored_watermark_) return;
   if (TakeFuture(source, event, received_ms)) return;
   if (source.spec.dedup && !event.id_is_position &&
@@ -276,7 +302,7 @@ void Pipeline::TakeEvent(Source& source, const Event& event,
   }
   source.idle = false;
   if (event.time_ms <= watermark_) {
-    if (!event.reread) ++source.totals.late;
+    ++source.totals.late;
     // Everything up to the watermark comes first, whatever the page.
     Release();
     engine_->ObserveLate(event);
@@ -286,13 +312,35 @@ void Pipeline::TakeEvent(Source& source, const Event& event,
   }
   if (event.time_ms > source.newest) {
     source.newest = event.time_ms;
-    // Another event of the very same instant may still come.
-    const EventTime watermark = source.newest - source.lateness_ms - 1;
-    if (watermark > source.watermark) {
-      source.watermark = watermark;
-      MoveWatermark();
-    }
+    FollowNewest(source);
   }
+}
+
+void Pipeline::FollowNewest(Source& source) {
+  if (!source.rereading.empty() || source.newest == kMinEventTime) return;
+  // Another event of the very same instant may still come.
+  const EventTime watermark = source.newest - source.lateness_ms - 1;
+  if (watermark > source.watermark) {
+    source.watermark = watermark;
+    MoveWatermark();
+  }
+}
+
+void Pipeline::WasReread(Source& source, uint32_t stream) {
+  if (stream >= source.streams.size()) return;
+  const auto it = source.rereading.find(source.streams[stream].name);
+  if (it == source.rereading.end() ||
+      source.streams[stream].position < it->second) {
+    return;
+  }
+  source.rereading.erase(it);
+  FollowNewest(source);
+}
+
+void Pipeline::AllReread(Source& source) {
+  if (source.rereading.empty()) return;
+  source.rereading.clear();
+  FollowNewest(source);
 }
 
 void Pipeline::MoveWatermark() {
@@ -336,12 +384,14 @@ EventTime Pipeline::newest() const {
 
 void Pipeline::SetIdle(uint32_t index) {
   if (sources_[index].idle) return;
+  AllReread(sources_[index]);
   sources_[index].idle = true;
   MoveWatermark();
 }
 
 void Pipeline::AdvanceIdle(uint32_t index, EventTime now) {
   Source& source = sources_[index];
+  AllReread(source);
   source.idle = true;
   source.clock = std::max(source.clock, now - source.lateness_ms - 1);
   MoveWatermark();
@@ -349,6 +399,7 @@ void Pipeline::AdvanceIdle(uint32_t index, EventTime now) {
 
 void Pipeline::CaughtUp(uint32_t index, EventTime now) {
   Source& source = sources_[index];
+  AllReread(source);
   if (!source.ledger) return;
   source.rereads = false;
   source.ledger->CaughtUp(now);

@@ -82,8 +82,10 @@ struct PipelineSource {
 // positions: `position`, before the oldest record that still waits, and `read`,
 // behind the newest one read. After a restart records from `position` on are
 // read again; of those before `read`, the ones at or before W were observed
-// and are skipped, the others wait again. For a source that cannot be read
-// again the waiting records themselves are stored.
+// and are skipped, the others wait again. Until all of them do, the source's
+// watermark stands: whatever the order in which its streams are read, what
+// waited is not late. For a source that cannot be read again the waiting
+// records themselves are stored.
 class Pipeline {
  public:
   struct Options {
@@ -233,6 +235,10 @@ class Pipeline {
     int64_t future = 0;
     // It has not yet caught up since the restart.
     bool rereads = true;
+    // Streams of which records that waited at the restart are still to be read,
+    // and up to where.
+    absl::flat_hash_map<std::string, int64_t> rereading;
+    uint32_t stream = 0;     // of its last event
     SourceTotals totals;     // since the pipeline was made
     SourceTotals committed;  // of those, given to a checkpoint
     std::vector<Stream> streams;
@@ -245,6 +251,12 @@ class Pipeline {
   void TakeEvent(Source& source, const Event& event,
                  const std::shared_ptr<EventBatch>& batch,
                  EventTime received_ms);
+  // The stream was read again as far as it had been; or all of them were, or
+  // nothing more comes of them.
+  void WasReread(Source& source, uint32_t stream);
+  void AllReread(Source& source);
+  // Moves the source's watermark to where its newest event lets it.
+  void FollowNewest(Source& source);
   void TakeRejects(Source& source, DecodedPage* page);
   void TakeGaps(Source& source);
   // True when the event was taken, or before, as one from the future.

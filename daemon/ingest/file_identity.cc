@@ -35,32 +35,41 @@ uint64_t HashBytes(absl::string_view bytes) {
 }
 
 std::string FileIdentity::Encode() const {
-  return absl::StrFormat("1 %x:%x %d:%x %d:%x %d %d %s", device, inode,
-                         head_size, head_hash, mark, mark_hash,
+  return absl::StrFormat("2 %d %x:%x %d:%x %d:%x %d %d %s", order, device,
+                         inode, head_size, head_hash, mark, mark_hash,
                          (done ? 1 : 0) + (rotated ? 2 : 0),
                          static_cast<int>(mode), path);
 }
 
 bool FileIdentity::Decode(absl::string_view text, FileIdentity* identity) {
+  identity->order = 0;
+  if (absl::ConsumePrefix(&text, "2 ")) {
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(text, absl::MaxSplits(' ', 1));
+    if (!absl::SimpleAtoi(parts.first, &identity->order)) return false;
+    text = parts.second;
+  } else if (!absl::ConsumePrefix(&text, "1 ")) {
+    return false;
+  }
   const std::vector<absl::string_view> words =
-      absl::StrSplit(text, absl::MaxSplits(' ', 6));
-  if (words.size() != 7 || words[0] != "1") return false;
+      absl::StrSplit(text, absl::MaxSplits(' ', 5));
+  if (words.size() != 6) return false;
   const std::pair<absl::string_view, absl::string_view> file =
-      absl::StrSplit(words[1], absl::MaxSplits(':', 1));
+      absl::StrSplit(words[0], absl::MaxSplits(':', 1));
   int state = 0;
   int mode = 0;
   if (!ReadHex(file.first, &identity->device) ||
       !ReadHex(file.second, &identity->inode) ||
-      !ReadHashed(words[2], &identity->head_size, &identity->head_hash) ||
-      !ReadHashed(words[3], &identity->mark, &identity->mark_hash) ||
-      !absl::SimpleAtoi(words[4], &state) ||
-      !absl::SimpleAtoi(words[5], &mode) || mode < 0 || mode > 2) {
+      !ReadHashed(words[1], &identity->head_size, &identity->head_hash) ||
+      !ReadHashed(words[2], &identity->mark, &identity->mark_hash) ||
+      !absl::SimpleAtoi(words[3], &state) ||
+      !absl::SimpleAtoi(words[4], &mode) || mode < 0 || mode > 2) {
     return false;
   }
   identity->done = (state & 1) != 0;
   identity->rotated = (state & 2) != 0;
   identity->mode = static_cast<Framer::Mode>(mode);
-  identity->path = std::string(words[6]);
+  identity->path = std::string(words[5]);
   return true;
 }
 

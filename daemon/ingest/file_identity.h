@@ -18,6 +18,9 @@ struct FileIdentity {
 
   uint64_t device = 0;
   uint64_t inode = 0;
+  // Counts the files of a source in the order in which they were found, from
+  // 1, the oldest first; 0 when it is not known.
+  uint64_t order = 0;
   // Hash of the first `head_size` bytes, which grow to kHeadBytes with the
   // file.
   int64_t head_size = 0;
@@ -36,7 +39,8 @@ struct FileIdentity {
 
   // As a cursor keeps it; one line of words, the path last.
   std::string Encode() const;
-  // False for what Encode did not write.
+  // False for what no version of Encode wrote. Before version 2 there was no
+  // order.
   static bool Decode(absl::string_view text, FileIdentity* identity);
 };
 

@@ -85,8 +85,14 @@ void FileSet::Load(const Cursor& cursor) {
     file->stem = PathStem(identity.path);
     file->reported_position = stream.position;
     file->reported_attributes = stream.attributes;
+    last_order_ = std::max(last_order_, identity.order);
     files_.push_back(std::move(file));
   }
+  // The names of streams say nothing about which of them is older.
+  std::stable_sort(files_.begin(), files_.end(),
+                   [](const auto& a, const auto& b) {
+                     return a->identity().order < b->identity().order;
+                   });
   first_start_ = cursor.streams.empty();
 }
 
@@ -441,6 +447,7 @@ void FileSet::AddStream(const ListedFile& listed,
   FileIdentity identity;
   identity.device = listed.device;
   identity.inode = listed.inode;
+  identity.order = ++last_order_;
   identity.head_size = static_cast<int64_t>(head.size());
   identity.head_hash = HashBytes(head);
   identity.path = listed.path;

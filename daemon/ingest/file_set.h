@@ -28,7 +28,7 @@ class FileSet {
  public:
   explicit FileSet(const FileSourceOptions& options) : options_(options) {}
 
-  // Takes the streams of a cursor; before the first Scan.
+  // Takes the streams of a cursor, in any order; before the first Scan.
   void Load(const Cursor& cursor);
 
   // Looks at the file system. `now` is for how long rotated files stay quiet.
@@ -107,6 +107,7 @@ class FileSet {
 
   const FileSourceOptions& options_;
   std::vector<std::unique_ptr<FollowedFile>> files_;
+  uint64_t last_order_ = 0;  // FileIdentity::order of the newest file
   FileListing listing_;
   std::set<std::pair<uint64_t, uint64_t>> taken_;
   std::vector<std::string> problems_;

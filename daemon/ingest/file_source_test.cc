@@ -17,6 +17,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "daemon/core/fake_clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -320,6 +321,47 @@ TEST_F(FileSourceTest, ARestartAtAnyRecordGivesTheRest) {
     cursor_ = Cursor();
     Restart();
   }
+}
+
+// The store gave the streams by name, which begins with the number of the file,
+// and the newer file was read first.
+TEST_F(FileSourceTest, ARestartReadsTheOlderFileFirst) {
+  Write("a.log", Text(Lines(0, 10)));
+  EXPECT_EQ(Take(), Lines(0, 10));
+  Rename("a.log", "a.log.1");
+  Write("a.log", Text(Lines(10, 10)));
+  EXPECT_EQ(Take(), Lines(10, 10));
+  ASSERT_THAT(cursor_.streams, SizeIs(2));
+  for (int order = 0; order < 2; ++order) {
+    std::reverse(cursor_.streams.begin(), cursor_.streams.end());
+    for (StreamPosition& stream : cursor_.streams) stream.position = 0;
+    Restart();
+    EXPECT_EQ(Take(), Lines(0, 20));
+  }
+  // What comes next is newer than both.
+  Rename("a.log", "a.log.2");
+  Write("a.log", Text(Lines(20, 10)));
+  EXPECT_EQ(Take(), Lines(20, 10));
+  ASSERT_THAT(cursor_.streams, SizeIs(3));
+  std::reverse(cursor_.streams.begin(), cursor_.streams.end());
+  for (StreamPosition& stream : cursor_.streams) stream.position = 0;
+  Restart();
+  EXPECT_EQ(Take(), Lines(0, 30));
+  EXPECT_THAT(gaps_, IsEmpty());
+}
+
+TEST_F(FileSourceTest, ACursorFromBeforeTheOrderOfFilesIsGoneOnWith) {
+  Write("a.log", Text(Lines(0, 3)));
+  EXPECT_EQ(Take(), Lines(0, 3));
+  Strings words = absl::StrSplit(cursor_.streams[0].attributes, ' ');
+  ASSERT_EQ(words[0], "2");
+  words[0] = "1";
+  words.erase(words.begin() + 1);
+  cursor_.streams[0].attributes = absl::StrJoin(words, " ");
+  Append("a.log", Text(Lines(3, 1)));
+  Restart();
+  EXPECT_EQ(Take(), Lines(3, 1));
+  EXPECT_THAT(gaps_, IsEmpty());
 }
 
 TEST_F(FileSourceTest, WhatHappenedWhileItWasDownIsFound) {

@@ -163,6 +163,12 @@ class Lane:
         self.rotations = {len(self.items) // 4, len(self.items) // 2, len(self.items) * 7 // 10}
         self.published = 0
         self.rest = b""  # of a line that was cut
+        # The next file of the log has now a greater, now a smaller number than the one before.
+        self.spares = [os.path.join(directory, "spare.%d" % number) for number in range(len(self.rotations) + 1)]
+        for spare in self.spares:
+            open(spare, "xb").close()
+        random.Random(seed).shuffle(self.spares)
+        os.rename(self.spares.pop(), self.log)
         self.file = open(self.log, "ab", buffering=0)
         self.rotated = 0
 
@@ -198,6 +204,8 @@ class Lane:
             os.rename("%s.%d" % (self.log, number), "%s.%d" % (self.log, number + 1))
         os.rename(self.log, self.log + ".1")
         self.file.close()
+        if self.spares:
+            os.rename(self.spares.pop(), self.log)
         self.file = open(self.log, "ab", buffering=0)
 
     # --- The daemon.
